@@ -1,0 +1,99 @@
+//! SHA-256 in its two uses: the certificate thumbprint (`x5t#S256`, RFC 8705) and the token hash (`ath`).
+
+use std::fmt;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::base64url;
+
+/// SHA-256 of some octets.
+#[must_use]
+pub fn sha256(octets: &[u8]) -> [u8; 32] {
+    Sha256::digest(octets).into()
+}
+
+/// SHA-256 of a DER certificate, the value of `x5t#S256` (sections 2.3.1 and 2.4).
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Thumbprint([u8; 32]);
+
+impl Thumbprint {
+    /// Of the DER octets of the end-entity certificate, not of its key and not of its PEM text.
+    #[must_use]
+    pub fn of_der(certificate: &[u8]) -> Self {
+        Self(sha256(certificate))
+    }
+
+    /// Reads the base64url spelling, 43 characters.
+    ///
+    /// # Errors
+    /// What is wrong with the spelling, as a sentence fragment.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        base64url::decode_32(text).map(Self)
+    }
+
+    /// The octets.
+    #[must_use]
+    pub fn octets(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Thumbprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&base64url::encode(&self.0))
+    }
+}
+
+impl fmt::Debug for Thumbprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Thumbprint({self})")
+    }
+}
+
+/// SHA-256 of the ASCII access token, the value of `ath` (section 2.3.2.1).
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TokenHash([u8; 32]);
+
+impl TokenHash {
+    /// Of the token exactly as it stands behind `Bearer `.
+    #[must_use]
+    pub fn of(token: &str) -> Self {
+        Self(sha256(token.as_bytes()))
+    }
+
+    /// From the octets of a digest.
+    #[must_use]
+    pub fn from_octets(octets: [u8; 32]) -> Self {
+        Self(octets)
+    }
+
+    /// The octets.
+    #[must_use]
+    pub fn octets(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Display for TokenHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&base64url::encode(&self.0))
+    }
+}
+
+impl fmt::Debug for TokenHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TokenHash({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The access token of the examples in RFC 9449 section 7.1 and the `ath` printed there.
+    #[test]
+    fn token_hash_known_answer() {
+        let token = "Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU";
+        assert_eq!(TokenHash::of(token).to_string(), "fUHyO2r2Z3DZ53EsNrWBb0xWXoaNy59IiKCAqksmQEo");
+    }
+}

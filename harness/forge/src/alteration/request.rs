@@ -1,0 +1,142 @@
+//! Alterations of the request that carries token and proof.
+
+use ekmcheck_binding::{base64url, refusal::Check};
+
+use super::{Alteration, Edit::Request, Leads, row};
+use crate::recipe::RequestRecipe;
+
+const FIELD: &str = "request.fields.Session-Binding-Proof";
+const AUTHORIZATION: &str = "request.fields.Authorization";
+
+pub(super) const TABLE: &[Alteration] = &[
+    row("field-absent", FIELD, Leads::Refused(Check::Presence), Request(|r, _| proof_fields(r, |_| vec![]))),
+    row("field-empty", FIELD, Leads::Refused(Check::Field), Request(|r, _| proof_fields(r, |_| vec![vec![]]))),
+    row("field-twice", FIELD, Leads::Refused(Check::Field), Request(|r, _| proof_fields(r, |p| vec![p.clone(), p]))),
+    row(
+        "field-twice-garbage-first",
+        FIELD,
+        Leads::Refused(Check::Field),
+        Request(|r, _| proof_fields(r, |p| vec![b"x.y.z".to_vec(), p])),
+    ),
+    row(
+        "field-twice-garbage-last",
+        FIELD,
+        Leads::Refused(Check::Field),
+        Request(|r, _| proof_fields(r, |p| vec![p, b"x.y.z".to_vec()])),
+    ),
+    row(
+        "field-joined-by-comma",
+        FIELD,
+        Leads::Refused(Check::Format),
+        Request(|r, _| proof_fields(r, |p| vec![[&p[..], b", ", &p[..]].concat()])),
+    ),
+    row(
+        "field-in-white-space",
+        FIELD,
+        Leads::Accepted,
+        Request(|r, _| proof_fields(r, |p| vec![[b" \t", &p[..], b" \t "].concat()])),
+    ),
+    row(
+        "field-in-quotes",
+        FIELD,
+        Leads::Refused(Check::Format),
+        Request(|r, _| proof_fields(r, |p| vec![[b"\"", &p[..], b"\""].concat()])),
+    ),
+    row(
+        "field-with-scheme",
+        FIELD,
+        Leads::Refused(Check::Format),
+        Request(|r, _| proof_fields(r, |p| vec![[b"Bearer ", &p[..]].concat()])),
+    ),
+    row(
+        "proof-is-the-token",
+        FIELD,
+        Leads::Refused(Check::Typ),
+        Request(|r, _| {
+            let token = r.field("Authorization").split_off("Bearer ".len());
+            proof_fields(r, |_| vec![token]);
+        }),
+    ),
+    row(
+        "token-is-the-proof",
+        AUTHORIZATION,
+        Leads::Refused(Check::Token),
+        Request(|r, _| {
+            let proof = r.field(RequestRecipe::PROOF_FIELD);
+            r.set_field("Authorization", vec![[b"Bearer ", &proof[..]].concat()]);
+        }),
+    ),
+    row("scheme-in-lower-case", AUTHORIZATION, Leads::Accepted, Request(|r, _| scheme(r, "bearer"))),
+    row("scheme-in-upper-case", AUTHORIZATION, Leads::Accepted, Request(|r, _| scheme(r, "BEARER"))),
+    row("scheme-dpop", AUTHORIZATION, Leads::Open(Some(Check::Credentials)), Request(|r, _| scheme(r, "DPoP"))),
+    row(
+        "authorization-absent",
+        AUTHORIZATION,
+        Leads::Refused(Check::Credentials),
+        Request(|r, _| {
+            r.set_field("Authorization", vec![]);
+        }),
+    ),
+    row(
+        "method-override-field",
+        "request.fields.X-HTTP-Method-Override",
+        Leads::Open(None),
+        Request(|r, _| r.set_field("X-HTTP-Method-Override", vec![b"DELETE".to_vec()])),
+    ),
+    // What a proxy of the drafts before -06 would have forwarded; the value is that of the connection the proof is for.
+    Alteration {
+        needs_other: true,
+        ..row(
+            "tls-exporter-field",
+            "request.fields.TLS-Exporter",
+            Leads::Refused(Check::Ekm),
+            Request(|r, s| {
+                if let Some(other) = s.other {
+                    r.set_field("TLS-Exporter", vec![base64url::encode(other.right()).into_bytes()]);
+                }
+            }),
+        )
+    },
+    row(
+        "client-certificate-fields",
+        "request.fields.Client-Cert",
+        Leads::Refused(Check::Certificate),
+        Request(|r, s| certificate_fields(r, s.bound_to.certificate.der())),
+    ),
+    Alteration {
+        needs_other: true,
+        ..row(
+            "all-forwarding-fields",
+            "request.fields.*",
+            Leads::Refused(Check::Certificate),
+            Request(|r, s| {
+                certificate_fields(r, s.bound_to.certificate.der());
+                if let Some(other) = s.other {
+                    r.set_field("TLS-Exporter", vec![base64url::encode(other.right()).into_bytes()]);
+                }
+            }),
+        )
+    },
+];
+
+fn proof_fields(request: &mut RequestRecipe, change: impl FnOnce(Vec<u8>) -> Vec<Vec<u8>>) {
+    let proof = request.field(RequestRecipe::PROOF_FIELD);
+    request.set_field(RequestRecipe::PROOF_FIELD, change(proof));
+}
+
+fn scheme(request: &mut RequestRecipe, scheme: &str) {
+    let value = request.field("Authorization");
+    let token = &value["Bearer".len().min(value.len())..];
+    request.set_field("Authorization", vec![[scheme.as_bytes(), token].concat()]);
+}
+
+/// RFC 9440 and its forerunners, all with the certificate of the client that the token belongs to.
+fn certificate_fields(request: &mut RequestRecipe, der: &[u8]) {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    let text = STANDARD.encode(der);
+    request.set_field("Client-Cert", vec![format!(":{text}:").into_bytes()]);
+    let hash: String = ekmcheck_binding::digest::sha256(der).iter().map(|b| format!("{b:02x}")).collect();
+    request.set_field("X-Forwarded-Client-Cert", vec![format!("Hash={hash}").into_bytes()]);
+    request.set_field("X-SSL-Client-Cert", vec![text.clone().into_bytes()]);
+    request.set_field("Ssl-Client-Cert", vec![text.into_bytes()]);
+}

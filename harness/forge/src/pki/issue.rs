@@ -1,0 +1,263 @@
+//! Issues the certificates, live and frozen alike: a [`Plan`] says where keys, serial numbers and dates come from.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use aws_lc_rs::rand::{SecureRandom as _, SystemRandom};
+use ekmcheck_binding::{
+    algorithm::{Algorithm, KeyKind},
+    certificate::Certificate,
+    digest::sha256,
+};
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
+    KeyUsagePurpose, PublicKeyData, SanType, SerialNumber, SigningKey, SubjectPublicKeyInfo,
+};
+use time::OffsetDateTime;
+
+use super::{Authority, FROZEN_VALIDITY, Identity, Pki, PkiError, SPIFFE_ID};
+use crate::keys::{ForgeKeyError, Key, Signing, der_signature, fixed_key, public_rsa_key};
+
+const DAY: i64 = 86_400;
+
+/// When a certificate is valid: first and last moment in Unix seconds.
+type Validity = (i64, i64);
+
+/// Where keys, serial numbers and dates come from.
+pub(super) struct Plan {
+    how: Signing,
+    usual: Validity,
+    past: Validity,
+    future: Validity,
+}
+
+impl Plan {
+    pub(super) fn live(now: i64) -> Self {
+        // Out of range is found where the dates are written; here it must only not overflow.
+        let at = |days: i64| now.saturating_add(days * DAY);
+        Self { how: Signing::Live, usual: (at(-1), at(7)), past: (at(-8), at(-1)), future: (at(1), at(8)) }
+    }
+
+    pub(super) fn frozen() -> Self {
+        let (from, to) = FROZEN_VALIDITY;
+        Self {
+            how: Signing::Frozen,
+            usual: (from, to),
+            past: (from - 730 * DAY, from - DAY),
+            future: (to + DAY, to + 3653 * DAY),
+        }
+    }
+
+    fn key(&self, name: &str, kind: KeyKind) -> Result<Key, ForgeKeyError> {
+        match (kind, self.how) {
+            (KeyKind::Rsa(2048), _) => public_rsa_key(),
+            (_, Signing::Live) => Key::generate(kind),
+            (_, Signing::Frozen) => fixed_key(kind, name),
+        }
+    }
+
+    /// 16 octets, positive, and without a leading zero octet that DER would drop.
+    fn serial(&self, name: &str) -> Result<SerialNumber, ForgeKeyError> {
+        let mut octets = [0; 16];
+        match self.how {
+            Signing::Live => SystemRandom::new()
+                .fill(&mut octets)
+                .map_err(|e| ForgeKeyError::Library(format!("no random numbers: {e}")))?,
+            Signing::Frozen => {
+                let hash = sha256(format!("ekmcheck serial|{name}").as_bytes());
+                octets.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
+            }
+        }
+        octets[0] = octets[0] & 0x3f | 0x40;
+        Ok(SerialNumber::from_slice(&octets))
+    }
+
+    /// CA names tell the frozen PKI from a live one in a trace; client names are the same.
+    fn authority_name(&self, name: &str) -> String {
+        match self.how {
+            Signing::Live => format!("ekmcheck {name} CA"),
+            Signing::Frozen => format!("ekmcheck frozen {name} CA, never trust"),
+        }
+    }
+}
+
+pub(super) fn pki(plan: &Plan) -> Result<Pki, PkiError> {
+    let root = Issuing::authority(plan, "root", 1, None)?;
+    let intermediate = Issuing::authority(plan, "intermediate", 0, Some(&root))?;
+    let foreign_root = Issuing::authority(plan, "foreign-root", 0, None)?;
+
+    let client = |name: &'static str, kind| intermediate.leaf(plan, Leaf::client(name, kind));
+    let p256 = client("p256", KeyKind::P256)?;
+    // The two that share p256's subject name: one with a key of its own, one with the same key.
+    let second = Leaf { subject: Some("ekmcheck client p256".into()), ..Leaf::client("second", KeyKind::P256) };
+    let renewed = Leaf {
+        subject: Some("ekmcheck client p256".into()),
+        key: Some(p256.key.clone()),
+        ..Leaf::client("renewed", KeyKind::P256)
+    };
+    let spiffe = Leaf {
+        subject: None,
+        alternatives: vec![SanType::URI(SPIFFE_ID.try_into().map_err(issue_error("spiffe"))?)],
+        ..Leaf::client("spiffe", KeyKind::P256)
+    };
+    let clients = vec![
+        p256,
+        intermediate.leaf(plan, second)?,
+        intermediate.leaf(plan, renewed)?,
+        client("p384", KeyKind::P384)?,
+        client("p521", KeyKind::P521)?,
+        client("ed25519", KeyKind::Ed25519)?,
+        client("rsa2048", KeyKind::Rsa(2048))?,
+        intermediate.leaf(plan, spiffe)?,
+        intermediate.leaf(plan, Leaf { validity: Some(plan.past), ..Leaf::client("expired", KeyKind::P256) })?,
+        intermediate
+            .leaf(plan, Leaf { validity: Some(plan.future), ..Leaf::client("not-yet-valid", KeyKind::P256) })?,
+        foreign_root.leaf(plan, Leaf::client("foreign", KeyKind::P256))?,
+    ];
+    let server = intermediate.leaf(
+        plan,
+        Leaf {
+            subject: Some("ekmcheck server".into()),
+            usage: ExtendedKeyUsagePurpose::ServerAuth,
+            alternatives: vec![
+                SanType::DnsName("localhost".try_into().map_err(issue_error("server"))?),
+                SanType::IpAddress(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+                SanType::IpAddress(IpAddr::V6(Ipv6Addr::LOCALHOST)),
+            ],
+            ..Leaf::client("server", KeyKind::P256)
+        },
+    )?;
+    Ok(Pki {
+        root: root.authority,
+        intermediate: intermediate.authority,
+        foreign_root: foreign_root.authority,
+        server,
+        clients,
+    })
+}
+
+/// What an end-entity certificate is to say.
+struct Leaf {
+    name: &'static str,
+    kind: KeyKind,
+    /// Instead of a key of its own.
+    key: Option<Key>,
+    subject: Option<String>,
+    alternatives: Vec<SanType>,
+    usage: ExtendedKeyUsagePurpose,
+    /// Instead of the usual one.
+    validity: Option<Validity>,
+}
+
+impl Leaf {
+    fn client(name: &'static str, kind: KeyKind) -> Self {
+        Self {
+            name,
+            kind,
+            key: None,
+            subject: Some(format!("ekmcheck client {name}")),
+            alternatives: Vec::new(),
+            usage: ExtendedKeyUsagePurpose::ClientAuth,
+            validity: None,
+        }
+    }
+}
+
+/// An authority at work.
+struct Issuing {
+    authority: Authority,
+    issuer: Issuer<'static, Signer>,
+    self_signed: bool,
+}
+
+impl Issuing {
+    fn authority(plan: &Plan, name: &'static str, path: u8, parent: Option<&Self>) -> Result<Self, PkiError> {
+        let mut params = params(plan, name, plan.usual)?;
+        params.distinguished_name.push(DnType::CommonName, plan.authority_name(name));
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(path));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let signer = Signer::new(plan.key(name, KeyKind::P256)?, plan.how);
+        let issued = match parent {
+            Some(parent) => {
+                params.use_authority_key_identifier_extension = true;
+                params.signed_by(&signer, &parent.issuer)
+            }
+            None => params.self_signed(&signer),
+        };
+        let certificate = Certificate::from_der(issued.map_err(issue_error(name))?.der())?;
+        let authority = Authority { name, certificate, key: signer.key.clone() };
+        Ok(Self { authority, issuer: Issuer::new(params, signer), self_signed: parent.is_none() })
+    }
+
+    fn leaf(&self, plan: &Plan, leaf: Leaf) -> Result<Identity, PkiError> {
+        let name = leaf.name;
+        let mut params = params(plan, name, leaf.validity.unwrap_or(plan.usual))?;
+        if let Some(subject) = leaf.subject {
+            params.distinguished_name.push(DnType::CommonName, subject);
+        }
+        params.subject_alt_names = leaf.alternatives;
+        params.is_ca = IsCa::ExplicitNoCa;
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![leaf.usage];
+        params.use_authority_key_identifier_extension = true;
+        let key = match leaf.key {
+            Some(key) => key,
+            None => plan.key(name, leaf.kind)?,
+        };
+        let public = SubjectPublicKeyInfo::from_der(key.public().spki()).map_err(issue_error(name))?;
+        let issued = params.signed_by(&public, &self.issuer).map_err(issue_error(name))?;
+        let certificate = Certificate::from_der(issued.der())?;
+        let mut chain = vec![certificate.der().to_vec()];
+        if !self.self_signed {
+            chain.push(self.authority.certificate.der().to_vec());
+        }
+        Ok(Identity { name, certificate, chain, key })
+    }
+}
+
+/// No subject, no usages; what all certificates have in common.
+fn params(plan: &Plan, name: &'static str, (from, to): Validity) -> Result<CertificateParams, PkiError> {
+    let date = |at: i64| match OffsetDateTime::from_unix_timestamp(at) {
+        Ok(date) if date.year() >= 0 => Ok(date),
+        _ => Err(PkiError::Time(at)),
+    };
+    let mut params = CertificateParams::default();
+    // rcgen's own defaults are 1975 to 4096, which some stacks cannot read.
+    params.not_before = date(from)?;
+    params.not_after = date(to)?;
+    params.serial_number = Some(plan.serial(name)?);
+    params.distinguished_name = DistinguishedName::new();
+    Ok(params)
+}
+
+fn issue_error(name: &'static str) -> impl Fn(rcgen::Error) -> PkiError {
+    move |error| PkiError::Issue { name, reason: error.to_string() }
+}
+
+/// A CA key (P-256) for rcgen that signs in either way.
+struct Signer {
+    key: Key,
+    how: Signing,
+}
+
+impl Signer {
+    fn new(key: Key, how: Signing) -> Self {
+        Self { key, how }
+    }
+}
+
+impl PublicKeyData for Signer {
+    fn der_bytes(&self) -> &[u8] {
+        self.key.public().material()
+    }
+
+    fn algorithm(&self) -> &'static rcgen::SignatureAlgorithm {
+        &rcgen::PKCS_ECDSA_P256_SHA256
+    }
+}
+
+impl SigningKey for Signer {
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
+        let raw = self.key.sign(Algorithm::Es256, message, self.how).map_err(|_| rcgen::Error::RemoteKeyError)?;
+        Ok(der_signature(&raw))
+    }
+}

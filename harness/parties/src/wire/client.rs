@@ -1,0 +1,167 @@
+//! The client side of a TLS connection.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::CipherSuite;
+use rustls::client::{Resumption, WebPkiServerVerifier};
+use rustls::crypto::aws_lc_rs::kx_group::{SECP256R1, SECP384R1, X25519};
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::time_provider::TimeProvider;
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::{Instant, timeout_at};
+use tokio_rustls::TlsConnector;
+
+use super::connection::Connection;
+use super::error::{Stage, WireError, text};
+use super::stream::Rekeying;
+use super::tls::{Alpn, Established, ExporterRequest, Identity, Version, provider, root_store};
+
+/// Number of servers whose sessions a client remembers.
+const SESSIONS: usize = 64;
+
+/// What a client is made from.
+#[derive(Clone, Debug)]
+pub struct ClientSettings {
+    /// What the client authenticates with; `None` for a client without a certificate.
+    pub identity: Option<Identity>,
+    /// Trust anchors for the server's certificate; at least one.
+    pub server_roots: Vec<CertificateDer<'static>>,
+    /// The clock against which the validity of certificates and tickets is checked.
+    pub time_provider: Arc<dyn TimeProvider>,
+    /// The one version to offer.
+    pub version: Version,
+    /// The one application protocol to offer.
+    pub alpn: Alpn,
+    /// The one cipher suite to offer, or all that are supported.
+    pub suite: Option<CipherSuite>,
+    /// Offer first a key share that the server of this module does not take, to get a HelloRetryRequest. TLS 1.3 only,
+    /// and not together with `resumption`: with a remembered session the client offers the group that it knows to work.
+    pub force_hello_retry: bool,
+    /// Whether to remember sessions and resume them.
+    pub resumption: bool,
+    /// The exporter values to take from every connection.
+    pub exporters: Vec<ExporterRequest>,
+}
+
+/// The costly part of a client, to be shared by any number of connections. It includes the sessions for resumption.
+#[derive(Debug)]
+pub struct ClientTls {
+    config: Arc<rustls::ClientConfig>,
+    exporters: Vec<ExporterRequest>,
+    resumption: bool,
+}
+
+impl ClientTls {
+    /// Makes ready what [`connect`] needs.
+    ///
+    /// # Errors
+    ///
+    /// [`WireError::Settings`] when the identity or the roots are unusable, no cipher suite is left for the version, or
+    /// a HelloRetryRequest is asked for where there can be none.
+    pub fn prepare(settings: ClientSettings) -> Result<Arc<Self>, WireError> {
+        let unusable = |error: &(dyn std::error::Error + 'static)| WireError::Settings(text(error));
+        if settings.force_hello_retry && (settings.version == Version::Tls12 || settings.resumption) {
+            let reason = "a HelloRetryRequest needs TLS 1.3 and no resumption";
+            return Err(WireError::Settings(reason.to_owned()));
+        }
+        let mut groups = vec![X25519, SECP256R1, SECP384R1];
+        if settings.force_hello_retry {
+            groups.rotate_right(1);
+        }
+        let provider = provider(groups, settings.suite)?;
+        let roots = root_store(&settings.server_roots)?;
+        let verifier = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider));
+        let verifier = verifier.build().map_err(|error| unusable(&error))?;
+        let builder = rustls::ClientConfig::builder_with_details(provider, settings.time_provider)
+            .with_protocol_versions(&[settings.version.supported()])
+            .map_err(|error| unusable(&error))?
+            .with_webpki_verifier(verifier);
+        let mut config = match settings.identity {
+            Some(Identity { chain, key }) => {
+                builder.with_client_auth_cert(chain, key).map_err(|error| unusable(&error))?
+            }
+            None => builder.with_no_client_auth(),
+        };
+        config.require_ems = true;
+        config.alpn_protocols = vec![settings.alpn.identifier().to_vec()];
+        config.resumption =
+            if settings.resumption { Resumption::in_memory_sessions(SESSIONS) } else { Resumption::disabled() };
+        let (exporters, resumption) = (settings.exporters, settings.resumption);
+        Ok(Arc::new(Self { config: Arc::new(config), exporters, resumption }))
+    }
+
+    /// The same client with no session remembered. Cheap.
+    #[must_use]
+    pub fn forgetful(&self) -> Arc<Self> {
+        let mut config = rustls::ClientConfig::clone(&self.config);
+        if self.resumption {
+            config.resumption = Resumption::in_memory_sessions(SESSIONS);
+        }
+        Arc::new(Self { config: Arc::new(config), exporters: self.exporters.clone(), resumption: self.resumption })
+    }
+}
+
+/// How to connect.
+#[derive(Clone, Debug)]
+pub struct ConnectOptions {
+    /// The source port, or `None` for one that the system chooses. A port whose last connection this side ended with
+    /// FIN, to the same server, is not available for up to a minute; after RST it is.
+    pub source_port: Option<u16>,
+    /// HTTP/1.1: send field names in lower case rather than in Title-Case.
+    pub lower_case_fields: bool,
+    /// Time for the whole of [`connect`], and then for each request and for the end of the connection.
+    pub timeout: Duration,
+}
+
+impl Default for ConnectOptions {
+    fn default() -> Self {
+        Self { source_port: None, lower_case_fields: false, timeout: Duration::from_secs(10) }
+    }
+}
+
+/// Connects from 127.0.0.1 to `addr` and makes HTTP ready on the connection. `server_name` is what the certificate of
+/// the server must be for, and is sent as the server name indication if it is a DNS name.
+///
+/// In TLS 1.3 a client is connected before the server has looked at its certificate: a refusal is the error of the first
+/// request, [`WireError::Refused`].
+///
+/// # Errors
+///
+/// [`WireError::Connect`], [`WireError::Handshake`], [`WireError::Refused`], [`WireError::Timeout`] or
+/// [`WireError::Http`] for the step that failed; [`WireError::Settings`] when `server_name` is not a name.
+pub async fn connect(
+    tls: &Arc<ClientTls>,
+    addr: SocketAddr,
+    server_name: &str,
+    options: ConnectOptions,
+) -> Result<Connection, WireError> {
+    let name = ServerName::try_from(server_name.to_owned());
+    let name = name.map_err(|error| WireError::Settings(format!("server name: {error}")))?;
+    let deadline = Instant::now() + options.timeout;
+    let over = |stage| move |_| WireError::Timeout(stage);
+
+    let tcp = timeout_at(deadline, dial(addr, options.source_port)).await.map_err(over(Stage::Connect))?;
+    let tcp = tcp.map_err(|error| WireError::Connect(text(&error)))?;
+    let local_addr = tcp.local_addr().map_err(|error| WireError::Connect(text(&error)))?;
+
+    let handshake = TlsConnector::from(Arc::clone(&tls.config)).connect(name, tcp);
+    let stream = timeout_at(deadline, handshake).await.map_err(over(Stage::Handshake))?;
+    let stream = stream.map_err(|error| WireError::handshake(&error))?;
+    let established = Established::of(stream.get_ref().1, &tls.exporters)?;
+
+    let stream = Rekeying::new(stream, &tls.exporters);
+    let start = Connection::start(stream, established, local_addr, &options);
+    timeout_at(deadline, start).await.map_err(over(Stage::Http))?
+}
+
+async fn dial(addr: SocketAddr, source_port: Option<u16>) -> io::Result<TcpStream> {
+    let socket = TcpSocket::new_v4()?;
+    // A port in use by another connection, to another server, is no obstacle.
+    socket.set_reuseaddr(true)?;
+    socket.set_nodelay(true)?;
+    socket.bind((Ipv4Addr::LOCALHOST, source_port.unwrap_or(0)).into())?;
+    socket.connect(addr).await
+}

@@ -1,0 +1,230 @@
+//! HTTP on the client side of an established TLS connection.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::client::conn::{http1, http2};
+use hyper::rt::Executor;
+use hyper_util::rt::TokioIo;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout};
+
+use super::client::ConnectOptions;
+use super::error::{Stage, WireError, text};
+use super::exchange::{ANSWER_BODY_MAX, Answer, OutgoingRequest, list_fields, read_body};
+use super::stream::{Control, How, Rekeyer, Rekeying};
+use super::tls::{Alpn, Established};
+
+/// The tasks in which HTTP runs, so that they can all be ended together.
+#[derive(Clone, Debug, Default)]
+struct Tasks(Arc<Mutex<JoinSet<()>>>);
+
+impl Tasks {
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let mut tasks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Tasks that have ended are let go of here, or a long connection would pile them up.
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn(task);
+    }
+
+    fn abort(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).abort_all();
+    }
+}
+
+impl<F> Executor<F> for Tasks
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    fn execute(&self, task: F) {
+        self.spawn(task);
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Protocol {
+    /// One request at a time.
+    Http1(Arc<tokio::sync::Mutex<http1::SendRequest<Full<Bytes>>>>),
+    Http2(http2::SendRequest<Full<Bytes>>),
+}
+
+/// Sends requests over a connection. All clones send over the same connection: over HTTP/2 in parallel, over HTTP/1.1
+/// one after another.
+#[derive(Clone, Debug)]
+pub struct Sender {
+    protocol: Protocol,
+    control: Control,
+    limit: Duration,
+}
+
+impl Sender {
+    /// Sends `request` and reads the answer to its end.
+    ///
+    /// # Errors
+    ///
+    /// [`WireError::NotExpressible`] before anything is sent; [`WireError::Refused`] if the server ended the connection
+    /// with a TLS alert; [`WireError::Timeout`] or [`WireError::Http`] otherwise.
+    pub async fn send(&self, request: OutgoingRequest) -> Result<Answer, WireError> {
+        let alpn = match self.protocol {
+            Protocol::Http1(_) => Alpn::Http1,
+            Protocol::Http2(_) => Alpn::Http2,
+        };
+        let request = request.express(alpn)?;
+        match timeout(self.limit, self.exchange(request)).await {
+            Ok(outcome) => outcome.map_err(|error| failure(&self.control, &error)),
+            Err(_) => Err(WireError::Timeout(Stage::Answer)),
+        }
+    }
+
+    async fn exchange(&self, request: Request<Full<Bytes>>) -> hyper::Result<Answer> {
+        match &self.protocol {
+            Protocol::Http1(sender) => {
+                // Held until the answer has been read: the next request has to wait for that anyway.
+                let mut sender = sender.lock().await;
+                sender.ready().await?;
+                let start = Instant::now();
+                receive(start, sender.send_request(request).await?).await
+            }
+            Protocol::Http2(sender) => {
+                let start = Instant::now();
+                receive(start, sender.clone().send_request(request).await?).await
+            }
+        }
+    }
+}
+
+async fn receive(start: Instant, response: Response<Incoming>) -> hyper::Result<Answer> {
+    let (head, body) = response.into_parts();
+    let (body, truncated) = read_body(body, ANSWER_BODY_MAX).await?;
+    Ok(Answer {
+        status: head.status.as_u16(),
+        fields: list_fields(&head.headers),
+        body,
+        truncated,
+        elapsed: start.elapsed(),
+    })
+}
+
+/// The best account of a failed request: an alert of the peer before anything that followed from it.
+fn failure(control: &Control, error: &hyper::Error) -> WireError {
+    if let Some(alert) = control.alert() {
+        return WireError::Refused { alert };
+    }
+    let of_http = text(error);
+    WireError::Http(match control.io_error() {
+        Some(of_stream) if !of_http.contains(&of_stream) => format!("{of_http} ({of_stream})"),
+        _ => of_http,
+    })
+}
+
+/// An established connection. Dropping it closes the socket without close_notify, at some time soon.
+#[derive(Debug)]
+pub struct Connection {
+    established: Established,
+    local_addr: SocketAddr,
+    sender: Sender,
+    rekeyer: Rekeyer,
+    tasks: Tasks,
+    gone: watch::Receiver<()>,
+}
+
+impl Connection {
+    pub(super) async fn start(
+        stream: Rekeying,
+        established: Established,
+        local_addr: SocketAddr,
+        options: &ConnectOptions,
+    ) -> Result<Self, WireError> {
+        let (control, rekeyer, gone) = (stream.control(), stream.rekeyer(), stream.gone());
+        let io = TokioIo::new(stream);
+        let tasks = Tasks::default();
+        let protocol = if established.alpn == Some(Alpn::Http2) {
+            let (sender, connection) =
+                http2::Builder::new(tasks.clone()).handshake(io).await.map_err(|error| failure(&control, &error))?;
+            // The error is the one that the requests see.
+            tasks.spawn(async move { drop(connection.await) });
+            Protocol::Http2(sender)
+        } else {
+            let (sender, connection) = http1::Builder::new()
+                .title_case_headers(!options.lower_case_fields)
+                .handshake(io)
+                .await
+                .map_err(|error| failure(&control, &error))?;
+            tasks.spawn(async move { drop(connection.await) });
+            Protocol::Http1(Arc::new(tokio::sync::Mutex::new(sender)))
+        };
+        let sender = Sender { protocol, control, limit: options.timeout };
+        Ok(Self { established, local_addr, sender, rekeyer, tasks, gone })
+    }
+
+    /// What this side knows from the handshake.
+    #[must_use]
+    pub fn established(&self) -> &Established {
+        &self.established
+    }
+
+    /// The address and port of this side.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// The handle for updating the traffic keys.
+    #[must_use]
+    pub fn rekeyer(&self) -> Rekeyer {
+        self.rekeyer.clone()
+    }
+
+    /// A handle that sends requests over this connection, for sending from several tasks.
+    #[must_use]
+    pub fn sender(&self) -> Sender {
+        self.sender.clone()
+    }
+
+    /// Sends `request` and reads the answer to its end.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Sender::send`].
+    pub async fn send(&mut self, request: OutgoingRequest) -> Result<Answer, WireError> {
+        self.sender.send(request).await
+    }
+
+    /// Whether this side still holds the connection open. What the peer has done shows with a delay.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.gone.has_changed().is_ok()
+    }
+
+    /// Waits until the socket is closed, for example because the peer ended the connection.
+    pub async fn ended(&self) {
+        let mut gone = self.gone.clone();
+        while gone.changed().await.is_ok() {}
+    }
+
+    /// Ends the connection and returns when the socket is closed on this side; at once if it is already. Requests under
+    /// way fail.
+    ///
+    /// # Errors
+    ///
+    /// [`WireError::Timeout`] if the socket could not be closed in time in the way asked for; it is then closed in
+    /// whatever way.
+    pub async fn close(self, how: How) -> Result<(), WireError> {
+        self.sender.control.close(how);
+        // On a time-out, dropping `self` aborts the tasks that own the socket.
+        timeout(self.sender.limit, self.ended()).await.map_err(|_| WireError::Timeout(Stage::Close))
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.tasks.abort();
+    }
+}

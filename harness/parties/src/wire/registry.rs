@@ -1,0 +1,109 @@
+//! The open connections of a server.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+
+use super::service::{Incoming, Outgoing, Service};
+use super::stream::Rekeyer;
+use super::tls::Established;
+
+/// The open connections: how many, and how to update their keys.
+#[derive(Debug, Default)]
+pub(super) struct Registry {
+    open: Mutex<Open>,
+    count: watch::Sender<usize>,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    next: u64,
+    rekeyers: HashMap<u64, Rekeyer>,
+}
+
+impl Registry {
+    fn lock(&self) -> MutexGuard<'_, Open> {
+        // No code panics while it holds the lock.
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(&self, rekeyer: Rekeyer) -> u64 {
+        let mut open = self.lock();
+        let id = open.next;
+        open.next += 1;
+        open.rekeyers.insert(id, rekeyer);
+        self.count.send_replace(open.rekeyers.len());
+        id
+    }
+
+    fn remove(&self, id: u64) {
+        let mut open = self.lock();
+        open.rekeyers.remove(&id);
+        self.count.send_replace(open.rekeyers.len());
+    }
+
+    pub(super) fn rekeyers(&self) -> Vec<Rekeyer> {
+        let open = self.lock();
+        let mut rekeyers: Vec<_> = open.rekeyers.iter().collect();
+        rekeyers.sort_unstable_by_key(|(id, _)| **id);
+        rekeyers.into_iter().map(|(_, rekeyer)| rekeyer.clone()).collect()
+    }
+
+    pub(super) fn count(&self) -> usize {
+        *self.count.borrow()
+    }
+
+    pub(super) async fn drained(&self) {
+        // The sender lives in `self`, so there is no error to see.
+        let _ = self.count.subscribe().wait_for(|count| *count == 0).await;
+    }
+}
+
+/// The place of a connection in a registry.
+struct Entry {
+    registry: Arc<Registry>,
+    id: u64,
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.registry.remove(self.id);
+    }
+}
+
+/// An open connection as its service sees it. Shared by the task of the connection and those of its requests; the
+/// service hears of the end when the last of them lets go of it, whether it ran to its end or was aborted.
+pub(super) struct Live<S: Service> {
+    service: Arc<S>,
+    connection: S::Connection,
+    // Dropped after `closed` has been called: a connection counts as open until then.
+    _entry: Entry,
+}
+
+impl<S: Service> Live<S> {
+    pub(super) fn open(
+        service: Arc<S>,
+        established: &Established,
+        peer: SocketAddr,
+        registry: Arc<Registry>,
+        rekeyer: Rekeyer,
+    ) -> Self {
+        // Before the service hears of it, so that whoever the service tells finds the connection in the registry.
+        let id = registry.add(rekeyer);
+        let entry = Entry { registry, id };
+        let connection = service.opened(established, peer);
+        Self { service, connection, _entry: entry }
+    }
+
+    pub(super) fn request(&self, request: Incoming) -> Outgoing {
+        self.service.request(&self.connection, request)
+    }
+}
+
+impl<S: Service> Drop for Live<S> {
+    fn drop(&mut self) {
+        self.service.closed(&self.connection);
+    }
+}

@@ -1,0 +1,294 @@
+//! A server on the loopback interface that demands a client certificate.
+
+use std::convert::Infallible;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::HOST;
+use http::uri::Scheme;
+use http::{HeaderValue, Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use rustls::crypto::aws_lc_rs::kx_group::{SECP256R1, X25519};
+use rustls::pki_types::CertificateDer;
+use rustls::server::{ServerSessionMemoryCache, WebPkiClientVerifier};
+use rustls::time_provider::TimeProvider;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+
+use super::error::{WireError, text};
+use super::exchange::{express_fields, list_fields, read_body};
+use super::limits::Limits;
+use super::registry::{Live, Registry};
+use super::service::{Incoming, Outgoing, Service};
+use super::stream::{Rekeyer, Rekeying};
+use super::tls::{Alpn, Established, ExporterRequest, Identity, Version, provider, root_store};
+
+/// What a server is made from.
+#[derive(Clone, Debug)]
+pub struct ServerConfig {
+    /// What the server authenticates with.
+    pub identity: Identity,
+    /// Trust anchors for client certificates; at least one.
+    pub client_roots: Vec<CertificateDer<'static>>,
+    /// The clock against which the validity of certificates and tickets is checked.
+    pub time_provider: Arc<dyn TimeProvider>,
+    /// The exporter values to take from every connection.
+    pub exporters: Vec<ExporterRequest>,
+    /// The versions to accept.
+    pub versions: Vec<Version>,
+    /// What clients are allowed.
+    pub limits: Limits,
+}
+
+/// The costly part of a server, to be shared by any number of them. It includes the sessions for resumption: a session
+/// of one server can be resumed at another one made from the same `Prepared`.
+pub struct Prepared {
+    acceptor: TlsAcceptor,
+    http: auto::Builder<TokioExecutor>,
+    exporters: Vec<ExporterRequest>,
+    limits: Limits,
+}
+
+/// Makes ready what [`serve`] needs.
+///
+/// The server demands the extended master secret in TLS 1.2, offers `h2` and `http/1.1`, resumes sessions in both
+/// versions, and agrees on keys with X25519 or secp256r1 only, so that a client which first offers a share of another
+/// group gets a HelloRetryRequest.
+///
+/// # Errors
+///
+/// [`WireError::Settings`] when the identity, the roots or the versions are unusable.
+pub fn prepare(config: ServerConfig) -> Result<Arc<Prepared>, WireError> {
+    let unusable = |error: &(dyn std::error::Error + 'static)| WireError::Settings(text(error));
+    let ServerConfig { identity, client_roots, time_provider, exporters, versions, limits } = config;
+    let provider = provider(vec![X25519, SECP256R1], None)?;
+    let roots = root_store(&client_roots)?;
+    let verifier = WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(&provider));
+    let verifier = verifier.build().map_err(|error| unusable(&error))?;
+    let versions: Vec<_> = versions.into_iter().map(Version::supported).collect();
+    let mut tls = rustls::ServerConfig::builder_with_details(provider, time_provider)
+        .with_protocol_versions(&versions)
+        .map_err(|error| unusable(&error))?
+        .with_client_cert_verifier(verifier)
+        .with_single_cert(identity.chain, identity.key)
+        .map_err(|error| unusable(&error))?;
+    tls.require_ems = true;
+    tls.alpn_protocols = [Alpn::Http2, Alpn::Http1].map(|alpn| alpn.identifier().to_vec()).to_vec();
+    tls.session_storage = ServerSessionMemoryCache::new(limits.sessions);
+    Ok(Arc::new(Prepared { acceptor: Arc::new(tls).into(), http: http_builder(&limits), exporters, limits }))
+}
+
+fn http_builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
+    let mut http = auto::Builder::new(TokioExecutor::new());
+    http.http1()
+        .timer(TokioTimer::default())
+        .header_read_timeout(limits.idle)
+        // hyper panics below this value.
+        .max_buf_size(limits.head_bytes.max(8192))
+        .max_headers(limits.field_count)
+        // Answers are to depend on the service alone.
+        .auto_date_header(false);
+    http.http2()
+        .timer(TokioTimer::default())
+        .keep_alive_interval(limits.idle)
+        .keep_alive_timeout(limits.idle)
+        .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX))
+        .max_concurrent_streams(limits.streams)
+        .auto_date_header(false);
+    http
+}
+
+/// A running server. It ends when this value is dropped, and all its connections with it, without close_notify.
+#[derive(Debug)]
+pub struct Server {
+    addr: SocketAddr,
+    registry: Arc<Registry>,
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<()>,
+}
+
+impl Server {
+    /// The address the server listens on.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Asks every open connection to send `n` KeyUpdate messages ahead of the next bytes it writes.
+    pub fn rekey_all(&self, n: usize) {
+        for rekeyer in self.rekeyers() {
+            rekeyer.request(n);
+        }
+    }
+
+    /// The handles for key updates of the open connections, the oldest first.
+    #[must_use]
+    pub fn rekeyers(&self) -> Vec<Rekeyer> {
+        self.registry.rekeyers()
+    }
+
+    /// Number of open connections: those that the service has been, or is just being, told of and has not yet been told
+    /// the end of.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.registry.count()
+    }
+
+    /// Waits until no connection is open.
+    pub async fn drained(&self) {
+        self.registry.drained().await;
+    }
+
+    /// Ends the server and waits until every connection has been closed for the service. Dropping does not wait.
+    pub async fn shutdown(mut self) {
+        if let Some(stop) = self.stop.take() {
+            // An error means that the task has ended already.
+            let _ = stop.send(());
+        }
+        let _ = (&mut self.task).await;
+        self.registry.drained().await;
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // The task owns the tasks of all connections.
+        self.task.abort();
+    }
+}
+
+/// Starts a server on a free port of 127.0.0.1. Cheap: all that takes time has been done by [`prepare`].
+///
+/// # Errors
+///
+/// [`WireError::Connect`] when no port can be bound.
+pub async fn serve<S: Service>(prepared: Arc<Prepared>, service: Arc<S>) -> Result<Server, WireError> {
+    let failed = |error: std::io::Error| WireError::Connect(text(&error));
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(failed)?;
+    let addr = listener.local_addr().map_err(failed)?;
+    let registry = Arc::new(Registry::default());
+    let (stop, stopped) = oneshot::channel();
+    let task = tokio::spawn(accept(listener, prepared, service, Arc::clone(&registry), stopped));
+    Ok(Server { addr, registry, stop: Some(stop), task })
+}
+
+async fn accept<S: Service>(
+    listener: TcpListener,
+    prepared: Arc<Prepared>,
+    service: Arc<S>,
+    registry: Arc<Registry>,
+    mut stopped: oneshot::Receiver<()>,
+) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            _ = &mut stopped => break,
+            Some(_) = connections.join_next(), if !connections.is_empty() => {}
+            accepted = listener.accept() => match accepted {
+                // Beyond the limit the socket is closed at once.
+                Ok((tcp, peer)) if connections.len() < prepared.limits.connections => {
+                    let (prepared, service) = (Arc::clone(&prepared), Arc::clone(&service));
+                    connections.spawn(connection(tcp, peer, prepared, service, Arc::clone(&registry)));
+                }
+                Ok(_) => {}
+                // Out of file descriptors, for example: without a pause this would be a busy loop.
+                Err(_) => sleep(Duration::from_millis(10)).await,
+            },
+        }
+    }
+    connections.shutdown().await;
+}
+
+async fn connection<S: Service>(
+    tcp: TcpStream,
+    peer: SocketAddr,
+    prepared: Arc<Prepared>,
+    service: Arc<S>,
+    registry: Arc<Registry>,
+) {
+    // Without it answers would merely be slower.
+    let _ = tcp.set_nodelay(true);
+    let limits = &prepared.limits;
+    let stream = match timeout(limits.handshake, prepared.acceptor.accept(tcp).into_fallible()).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err((error, tcp))) => {
+            service.handshake_failed(&text(&error));
+            return linger(tcp).await;
+        }
+        Err(_) => return service.handshake_failed("time is over"),
+    };
+    let established = match Established::of(stream.get_ref().1, &prepared.exporters) {
+        Ok(established) => established,
+        Err(error) => return service.handshake_failed(&error.to_string()),
+    };
+    let stream = Rekeying::new(stream, &prepared.exporters);
+    let live = Arc::new(Live::open(service, &established, peer, registry, stream.rekeyer()));
+    let handler = service_fn(|request| {
+        let live = Arc::clone(&live);
+        let (content_bytes, content_time) = (limits.content_bytes, limits.content);
+        async move { Ok::<_, Infallible>(answer(&live, request, content_bytes, content_time).await) }
+    });
+    // How a connection ends does not matter to a service.
+    let _ = timeout(limits.lifetime, prepared.http.serve_connection(TokioIo::new(stream), handler)).await;
+}
+
+/// Keeps a refused connection until the client has seen the alert. Closing a socket with unread bytes in it sends RST,
+/// upon which the client may find a broken connection where it should have found the alert.
+async fn linger(mut tcp: TcpStream) {
+    let _ = tcp.shutdown().await;
+    let mut scratch = [0_u8; 4096];
+    let _ = timeout(Duration::from_secs(1), async { while tcp.read(&mut scratch).await.is_ok_and(|n| n > 0) {} }).await;
+}
+
+async fn answer<S: Service>(
+    live: &Live<S>,
+    request: Request<hyper::body::Incoming>,
+    content_bytes: usize,
+    content_time: Duration,
+) -> Response<Full<Bytes>> {
+    let (head, body) = request.into_parts();
+    let body = match timeout(content_time, read_body(body, content_bytes)).await {
+        Ok(Ok((body, false))) => body,
+        Ok(Ok((_, true))) => return bare(StatusCode::PAYLOAD_TOO_LARGE),
+        Ok(Err(_)) => return bare(StatusCode::BAD_REQUEST),
+        Err(_) => return bare(StatusCode::REQUEST_TIMEOUT),
+    };
+    let authority = match head.uri.authority() {
+        Some(authority) => Some(authority.as_str().to_owned()),
+        None => {
+            let mut hosts = head.headers.get_all(HOST).iter();
+            let host: Option<&HeaderValue> = hosts.next().filter(|_| hosts.next().is_none());
+            host.and_then(|value| value.to_str().ok()).map(str::to_owned)
+        }
+    };
+    let Outgoing { status, fields, body } = live.request(Incoming {
+        method: head.method.as_str().to_owned(),
+        scheme_is_https: head.uri.scheme().is_none_or(|scheme| *scheme == Scheme::HTTPS),
+        authority,
+        path_and_query: head.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned(),
+        fields: list_fields(&head.headers),
+        body,
+    });
+    let (Ok(status), Ok(fields)) = (StatusCode::from_u16(status), express_fields(fields)) else {
+        return bare(StatusCode::INTERNAL_SERVER_ERROR);
+    };
+    let mut response = Response::new(Full::new(body));
+    *response.status_mut() = status;
+    *response.headers_mut() = fields;
+    response
+}
+
+fn bare(status: StatusCode) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = status;
+    response
+}

@@ -1,0 +1,59 @@
+//! What a server does with connections and requests.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+
+use super::tls::Established;
+
+/// The part of a server above HTTP. Called from many connections at once.
+pub trait Service: Send + Sync + 'static {
+    /// What the service keeps for each connection.
+    type Connection: Send + Sync + 'static;
+
+    /// A connection has been established, `peer` being the client's address.
+    fn opened(&self, established: &Established, peer: SocketAddr) -> Self::Connection;
+
+    /// Answers a request that was received whole. Over HTTP/2 the requests of one connection may come in parallel.
+    fn request(&self, connection: &Self::Connection, request: Incoming) -> Outgoing;
+
+    /// A connection has ended. Called exactly once for each call of [`opened`](Self::opened), after the last request of
+    /// that connection, however the connection ended, also when the server itself ends.
+    fn closed(&self, connection: &Self::Connection);
+
+    /// A TLS handshake failed; there is no connection. `error` has a bounded length.
+    fn handshake_failed(&self, error: &str) {
+        let _ = error;
+    }
+}
+
+/// A request as a server received it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Incoming {
+    /// The method, such as `GET`.
+    pub method: String,
+    /// Whether the request says that its scheme is `https`: HTTP/2 in `:scheme`, an HTTP/1.1 request in the absolute
+    /// form in its target. A request in the origin form has the scheme of its connection, which is `https`.
+    pub scheme_is_https: bool,
+    /// HTTP/2: `:authority`. HTTP/1.1: the authority of a target in the absolute form, else the value of the Host
+    /// field if there is exactly one and it is visible ASCII.
+    pub authority: Option<String>,
+    /// The path, with the query after `?` if there is one.
+    pub path_and_query: String,
+    /// Names in lower case and values as received, without leading and trailing white space in HTTP/1.1. Fields of the
+    /// same name are separate and in order of arrival, and stand where the first of them stood.
+    pub fields: Vec<(String, Vec<u8>)>,
+    /// The content, not longer than the limit of the server.
+    pub body: Bytes,
+}
+
+/// The answer to a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outgoing {
+    /// The status code, 200..=599.
+    pub status: u16,
+    /// Names and values. If one of them cannot be written in HTTP, the client gets an empty answer with status 500.
+    pub fields: Vec<(String, Vec<u8>)>,
+    /// The content.
+    pub body: Bytes,
+}

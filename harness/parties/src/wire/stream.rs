@@ -1,0 +1,289 @@
+//! A TLS stream that stays within reach after HTTP has taken it over: its traffic keys can be updated and it can be
+//! ended in a chosen way.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
+
+use rustls::ConnectionCommon;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio_rustls::TlsStream;
+
+use super::error::{alert_in, text};
+use super::tls::{ExporterRequest, export_all};
+
+/// A way of ending a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum How {
+    /// TLS close_notify, then TCP FIN.
+    Notify,
+    /// TCP FIN without close_notify: a truncation, to TLS.
+    Fin,
+    /// TCP RST.
+    Reset,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Key updates asked for and not yet queued.
+    wanted: usize,
+    done: usize,
+    last_error: Option<String>,
+    /// Exporter values as they were after the last key update.
+    exports: Vec<(&'static str, Vec<u8>)>,
+    closing: Option<How>,
+    alert: Option<String>,
+    io_error: Option<String>,
+    /// The task that polled the stream last; HTTP polls a stream from one task at a time.
+    waker: Option<Waker>,
+}
+
+/// State shared by a stream and the handles to it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Control(Arc<Mutex<State>>);
+
+impl Control {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // No code panics while it holds the lock; a poisoned state is still a consistent one.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends the connection as soon as the task that owns the stream runs.
+    pub(super) fn close(&self, how: How) {
+        let waker = {
+            let mut state = self.lock();
+            state.closing.get_or_insert(how);
+            state.waker.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// The fatal alert the peer sent, by name.
+    pub(super) fn alert(&self) -> Option<String> {
+        self.lock().alert.clone()
+    }
+
+    /// The first error of the stream, which HTTP libraries tend to swallow.
+    pub(super) fn io_error(&self) -> Option<String> {
+        self.lock().io_error.clone()
+    }
+
+    fn record(&self, error: &io::Error) {
+        let mut state = self.lock();
+        if state.alert.is_none() {
+            state.alert = alert_in(error);
+        }
+        if state.io_error.is_none() {
+            state.io_error = Some(text(error));
+        }
+    }
+}
+
+/// Handle with which the traffic keys of a connection are updated (TLS 1.3 KeyUpdate, RFC 8446 section 4.6.3).
+#[derive(Clone, Debug)]
+pub struct Rekeyer(Control);
+
+impl Rekeyer {
+    /// Asks for `n` KeyUpdate messages. They leave together with the next bytes that this side writes, ahead of them,
+    /// and ask the peer to update its keys too. rustls as the peer gives up after 32 in a row without data in between.
+    pub fn request(&self, n: usize) {
+        let mut state = self.0.lock();
+        state.wanted = state.wanted.saturating_add(n);
+    }
+
+    /// Number of KeyUpdate messages that were queued for sending so far.
+    #[must_use]
+    pub fn done(&self) -> usize {
+        self.0.lock().done
+    }
+
+    /// Why the last request was not carried out, if it was not. TLS 1.2 has no KeyUpdate; rustls then says, somewhat
+    /// misleadingly, that the handshake is not complete.
+    #[must_use]
+    pub fn last_error(&self) -> Option<String> {
+        self.0.lock().last_error.clone()
+    }
+
+    /// The exporter values taken again after the last KeyUpdate that this side queued; empty before the first one. They
+    /// are to be the same as those of the handshake.
+    #[must_use]
+    pub fn exports(&self) -> Vec<(&'static str, Vec<u8>)> {
+        self.0.lock().exports.clone()
+    }
+}
+
+/// A TLS stream of either side that carries out what was asked through its handles before it reads or writes.
+#[derive(Debug)]
+pub struct Rekeying {
+    // Dropped in this order: whoever waits for the end of `alive` finds the socket closed.
+    stream: TlsStream<TcpStream>,
+    control: Control,
+    exporters: Vec<ExporterRequest>,
+    ended: bool,
+    alive: watch::Sender<()>,
+}
+
+impl Rekeying {
+    /// Wraps a stream whose handshake is complete. The values of `exporters` are taken after each key update.
+    #[must_use]
+    pub fn new(stream: impl Into<TlsStream<TcpStream>>, exporters: &[ExporterRequest]) -> Self {
+        let exporters = exporters.to_vec();
+        let alive = watch::Sender::new(());
+        Self { stream: stream.into(), control: Control::default(), exporters, ended: false, alive }
+    }
+
+    /// The handle for key updates.
+    #[must_use]
+    pub fn rekeyer(&self) -> Rekeyer {
+        Rekeyer(self.control.clone())
+    }
+
+    pub(super) fn control(&self) -> Control {
+        self.control.clone()
+    }
+
+    /// A channel that closes when the socket has been closed by this side.
+    pub(super) fn gone(&self) -> watch::Receiver<()> {
+        self.alive.subscribe()
+    }
+
+    /// Queues the key updates that were asked for.
+    fn rekey(&mut self) {
+        let mut state = self.control.lock();
+        while state.wanted > 0 {
+            let outcome = match &mut self.stream {
+                TlsStream::Client(stream) => update_keys(stream.get_mut().1, &self.exporters),
+                TlsStream::Server(stream) => update_keys(stream.get_mut().1, &self.exporters),
+            };
+            match outcome {
+                Ok(exports) => {
+                    state.wanted -= 1;
+                    state.done += 1;
+                    state.exports = exports;
+                }
+                Err(error) => {
+                    state.wanted = 0;
+                    state.last_error = Some(text(&error));
+                }
+            }
+        }
+    }
+
+    /// Ends the connection if that was asked for. `Ready(Ok)` means that the stream is still in use.
+    fn poll_in_use(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let closing = {
+            let mut state = self.control.lock();
+            if !state.waker.as_ref().is_some_and(|known| known.will_wake(cx.waker())) {
+                state.waker = Some(cx.waker().clone());
+            }
+            state.closing
+        };
+        let Some(how) = closing else { return Poll::Ready(Ok(())) };
+        if !self.ended {
+            // The outcome does not matter: the stream is given up in any case.
+            match (how, &mut self.stream) {
+                (How::Notify, stream) => drop(ready!(Pin::new(stream).poll_shutdown(cx))),
+                (How::Fin, TlsStream::Client(stream)) => {
+                    drop(ready!(Pin::new(&mut *stream.get_mut().0).poll_shutdown(cx)));
+                }
+                (How::Fin, TlsStream::Server(stream)) => {
+                    drop(ready!(Pin::new(&mut *stream.get_mut().0).poll_shutdown(cx)));
+                }
+                // The socket sends RST when it is closed, which is when HTTP drops the stream.
+                (How::Reset, stream) => drop(stream.get_ref().0.set_zero_linger()),
+            }
+            self.ended = true;
+        }
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::ConnectionAborted, "ended by this side")))
+    }
+
+    /// After a failed write, reads what the peer had sent before: the alert that explains the failure.
+    fn look_for_alert(&mut self, cx: &mut Context<'_>) {
+        let mut scratch = [0_u8; 1024];
+        // Bounded: a peer that keeps sending is not refusing anything.
+        for _ in 0..16 {
+            let mut buffer = ReadBuf::new(&mut scratch);
+            match Pin::new(&mut self.stream).poll_read(cx, &mut buffer) {
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {}
+                Poll::Ready(Err(error)) => return self.control.record(&error),
+                Poll::Ready(Ok(())) | Poll::Pending => return,
+            }
+        }
+    }
+
+    fn written<T>(&mut self, cx: &mut Context<'_>, outcome: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if let Poll::Ready(Err(error)) = &outcome {
+            self.look_for_alert(cx);
+            self.control.record(error);
+        }
+        outcome
+    }
+}
+
+/// Queues one KeyUpdate message and takes the exporter values with the new keys in place.
+fn update_keys<Side>(
+    conn: &mut ConnectionCommon<Side>,
+    exporters: &[ExporterRequest],
+) -> Result<Vec<(&'static str, Vec<u8>)>, rustls::Error> {
+    conn.refresh_traffic_keys()?;
+    export_all(conn, exporters)
+}
+
+impl AsyncRead for Rekeying {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        ready!(this.poll_in_use(cx))?;
+        let outcome = Pin::new(&mut this.stream).poll_read(cx, buf);
+        if let Poll::Ready(Err(error)) = &outcome {
+            this.control.record(error);
+        }
+        outcome
+    }
+}
+
+impl AsyncWrite for Rekeying {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        ready!(this.poll_in_use(cx))?;
+        this.rekey();
+        let outcome = Pin::new(&mut this.stream).poll_write(cx, buf);
+        this.written(cx, outcome)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        ready!(this.poll_in_use(cx))?;
+        this.rekey();
+        let outcome = Pin::new(&mut this.stream).poll_write_vectored(cx, bufs);
+        this.written(cx, outcome)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        ready!(this.poll_in_use(cx))?;
+        this.rekey();
+        let outcome = Pin::new(&mut this.stream).poll_flush(cx);
+        this.written(cx, outcome)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if ready!(this.poll_in_use(cx)).is_err() {
+            return Poll::Ready(Ok(()));
+        }
+        Pin::new(&mut this.stream).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,271 @@
+//! From a case and its transcripts to a verdict. Touches nothing, knows nothing of sockets.
+//!
+//! A refusal proves nothing alone, so controls bracket it: if a control fails, the case is inconclusive, unless the
+//! subject accepted what it had to refuse, which no control excuses.
+
+mod exporter;
+mod words;
+
+pub use exporter::mistake;
+
+use std::collections::BTreeMap;
+
+use crate::{
+    case::{Basis, Case, Expect, Level, Refused, Transport},
+    challenge,
+    outcome::{Outcome, RequirementVerdict, Verdict},
+    requirement::Ledger,
+    transcript::{Answer, Event, Exchanged, Handshake, Reaction, Transcript},
+};
+
+/// The requirement that a refusal has status 401.
+pub const REFUSAL_STATUS: &str = "rs.refusal-status";
+/// The requirement that a refusal carries the right error code.
+pub const ERROR_CODE: &str = "rs.error-code";
+/// The requirement that a refusal carries a Bearer challenge.
+pub const BEARER_CHALLENGE: &str = "rs.bearer-challenge";
+/// The requirement that a refusal explains itself; judged in the cases that name it.
+pub const ERROR_DESCRIPTION: &str = "rs.error-description";
+/// The requirement that a challenge is well formed; judged in the cases that name it.
+pub const CHALLENGE_SYNTAX: &str = "rs.challenge-syntax";
+
+const WIRE: [&str; 5] = [REFUSAL_STATUS, ERROR_CODE, BEARER_CHALLENGE, ERROR_DESCRIPTION, CHALLENGE_SYNTAX];
+
+/// Judges a case by the transcripts of all its plays on one transport.
+#[must_use]
+pub fn judge(case: &Case, ledger: &Ledger, transport: Transport, transcripts: &[Transcript]) -> Outcome {
+    let mut bench = Bench { case, ledger, found: BTreeMap::new(), notes: Vec::new() };
+    if transcripts.is_empty() {
+        bench.own(Verdict::Error, "nothing was played".to_owned());
+    }
+    for transcript in transcripts {
+        bench.hear(transcript);
+    }
+    bench.sum_up(transport, transcripts)
+}
+
+/// Judging in progress: the worst finding a requirement so far.
+struct Bench<'a> {
+    case: &'a Case,
+    ledger: &'a Ledger,
+    found: BTreeMap<String, (Verdict, String)>,
+    notes: Vec<String>,
+}
+
+impl Bench<'_> {
+    fn find(&mut self, requirement: &str, verdict: Verdict, reason: String) {
+        let entry = self.found.entry(requirement.to_owned()).or_insert((Verdict::Pass, String::new()));
+        if verdict > entry.0 {
+            *entry = (verdict, reason);
+        }
+    }
+
+    /// A finding on what the case is about: all requirements that it names, the wire's only if it names no other.
+    fn own(&mut self, verdict: Verdict, reason: String) {
+        for id in &self.case.requirements {
+            self.find(id, verdict, reason.clone());
+        }
+    }
+
+    fn deviation(&self) -> Verdict {
+        Verdict::of_deviation(self.case.level, self.case.basis)
+    }
+
+    /// A finding on the form of a refusal. It weighs no more than the case in which it turned up: where the draft does
+    /// not ask for the refusal, it cannot ask for its form either.
+    fn wire(&mut self, requirement: &str, reason: String) {
+        let (level, basis) =
+            self.ledger.requirement(requirement).map_or((Level::Must, Basis::Draft), |r| (r.level, r.basis));
+        let verdict = Verdict::of_deviation(level.min(self.case.level), basis.max(self.case.basis));
+        self.find(requirement, verdict, reason);
+    }
+
+    fn hear(&mut self, transcript: &Transcript) {
+        if let Some(fault) = harness_fault(transcript) {
+            return self.own(Verdict::Error, fault);
+        }
+        let controls_failed: Vec<String> = transcript
+            .exchanges()
+            .filter(|e| e.control && !is_accepted(&e.reaction))
+            .map(|e| format!("control request refused: {}", words::reaction(&e.reaction)))
+            .collect();
+        let reliable = controls_failed.is_empty();
+        for exchanged in transcript.exchanges().filter(|e| !e.control) {
+            self.weigh(transcript, exchanged, reliable);
+        }
+        if let Some(reason) = controls_failed.first() {
+            self.own(Verdict::Inconclusive, reason.clone());
+        }
+        for event in &transcript.events {
+            match event {
+                Event::NotTestable(why) => self.own(Verdict::NotTestable, why.clone()),
+                Event::Broken(why) => self.own(Verdict::Inconclusive, why.clone()),
+                _ => {}
+            }
+        }
+    }
+
+    fn weigh(&mut self, transcript: &Transcript, exchanged: &Exchanged, reliable: bool) {
+        let named = mistake(transcript, exchanged);
+        match &exchanged.expect {
+            Expect::Observed => {
+                self.own(Verdict::Observed, format!("observed: {}", words::reaction(&exchanged.reaction)));
+            }
+            Expect::Accepted if is_accepted(&exchanged.reaction) => {}
+            Expect::Accepted if reliable => {
+                let seen = words::reaction(&exchanged.reaction);
+                self.own(self.deviation(), format!("a right request was refused: {seen}"));
+            }
+            Expect::Accepted => {}
+            Expect::Refused(_) if is_accepted(&exchanged.reaction) => {
+                let mut reason = "accepted what it must refuse".to_owned();
+                if let Some(named) = &named {
+                    reason.push_str(&format!("; {named}"));
+                    if !reliable {
+                        reason.push_str("; the right value was refused: the subject seems to make this very mistake");
+                    }
+                }
+                self.own(self.deviation(), reason);
+            }
+            Expect::Refused(refused) if reliable => self.weigh_refusal(refused, &exchanged.reaction),
+            Expect::Refused(_) => {}
+        }
+        if let Some(named) = named
+            && !self.notes.contains(&named)
+        {
+            self.notes.push(named);
+        }
+    }
+
+    /// It was refused; was it refused in the right form?
+    fn weigh_refusal(&mut self, refused: &Refused, reaction: &Reaction) {
+        let answer = match reaction {
+            Reaction::Answer(answer) => answer,
+            Reaction::Nothing(why) => {
+                self.own(Verdict::Inconclusive, format!("no answer: {why}"));
+                return self.wire(REFUSAL_STATUS, format!("no answer: {why}"));
+            }
+        };
+        if !refused.statuses().contains(&answer.status) {
+            let wanted = words::list(refused.statuses());
+            return self.wire(REFUSAL_STATUS, format!("status {} instead of {wanted}", answer.status));
+        }
+        if answer.status == 401 && bearer(answer).is_none() {
+            self.wire(BEARER_CHALLENGE, "401 without a Bearer challenge".to_owned());
+        } else if !refused.error.is_empty() {
+            let error = bearer(answer).and_then(|b| b.parameter("error").map(str::to_owned));
+            if !error.as_ref().is_some_and(|e| refused.error.contains(e)) {
+                let seen = error.map_or("no error code".to_owned(), |e| format!("error {:?}", words::bounded(&e)));
+                self.wire(ERROR_CODE, format!("{seen} instead of {}", words::list(&refused.error)));
+            }
+        }
+        if self.names(ERROR_DESCRIPTION)
+            && !bearer(answer).is_some_and(|b| b.parameter("error_description").is_some_and(|d| !d.is_empty()))
+        {
+            self.wire(ERROR_DESCRIPTION, "no error_description".to_owned());
+        }
+        if self.names(CHALLENGE_SYNTAX)
+            && let Some(fault) = syntax_fault(answer)
+        {
+            self.wire(CHALLENGE_SYNTAX, fault);
+        }
+    }
+
+    fn names(&self, requirement: &str) -> bool {
+        self.case.requirements.iter().any(|r| r == requirement)
+    }
+
+    fn sum_up(mut self, transport: Transport, transcripts: &[Transcript]) -> Outcome {
+        for id in &self.case.requirements {
+            self.found.entry(id.clone()).or_insert((Verdict::Pass, String::new()));
+        }
+        let verdict = self.found.values().map(|(v, _)| *v).max().unwrap_or(Verdict::Error);
+        let requirements: Vec<RequirementVerdict> = self
+            .found
+            .iter()
+            .map(|(id, (verdict, reason))| RequirementVerdict {
+                id: id.clone(),
+                verdict: *verdict,
+                reason: Some(reason.clone()).filter(|r| !r.is_empty()),
+            })
+            .collect();
+        let worst = requirements.iter().find(|r| r.verdict == verdict && verdict != Verdict::Pass);
+        let mut reason = worst.map(words::broken).unwrap_or_default();
+        if reason.is_empty() {
+            reason = self.notes.join("; ");
+        }
+        Outcome {
+            id: self.case.id.clone(),
+            row: self.case.row.clone(),
+            role: self.case.role(),
+            transport,
+            verdict,
+            level: self.case.level,
+            basis: self.case.basis,
+            requirements,
+            expected: words::expected(self.case),
+            seen: words::seen(transcripts),
+            reason,
+        }
+    }
+}
+
+/// Whether a requirement is one of form, which every refusal touches.
+#[must_use]
+pub fn is_wire(requirement: &str) -> bool {
+    WIRE.contains(&requirement)
+}
+
+fn is_accepted(reaction: &Reaction) -> bool {
+    matches!(reaction, Reaction::Answer(answer) if (200..300).contains(&answer.status))
+}
+
+fn bearer(answer: &Answer) -> Option<challenge::Challenge> {
+    answer.challenges.iter().filter_map(|c| challenge::parse(c).ok()).flatten().find(challenge::Challenge::is_bearer)
+}
+
+/// RFC 9110 section 5.5 and 11.6.1; RFC 6750 section 3 for the characters of the description.
+fn syntax_fault(answer: &Answer) -> Option<String> {
+    for value in &answer.challenges {
+        let challenges = match challenge::parse(value) {
+            Ok(challenges) => challenges,
+            Err(fault) => return Some(format!("WWW-Authenticate cannot be read: {fault}")),
+        };
+        for (name, text) in challenges.iter().filter(|c| c.is_bearer()).flat_map(|c| &c.parameters) {
+            let allowed = |c: char| matches!(c, ' '..='~') && c != '"' && c != '\\';
+            if (name == "error" || name == "error_description") && !text.chars().all(allowed) {
+                return Some(format!("{name} has characters that RFC 6750 does not allow"));
+            }
+        }
+    }
+    None
+}
+
+/// What must hold of the harness itself before a transcript counts: connections are really new, and both ends agree.
+fn harness_fault(transcript: &Transcript) -> Option<String> {
+    let right = |c: &crate::transcript::Connected| {
+        c.exporters.iter().find(|(n, _)| n == "right").map(|(_, f)| f.clone()).unwrap_or_default()
+    };
+    let connections: Vec<_> = transcript.connections().collect();
+    for (index, one) in connections.iter().enumerate() {
+        if connections[..index].iter().any(|other| right(other) == right(one)) {
+            return Some(format!("connection {} has the exporter value of an earlier one", one.name));
+        }
+    }
+    for event in &transcript.events {
+        let Event::ServerConnected(server) = event else { continue };
+        // The newest connection from that port: ports may be used again.
+        let client = connections.iter().rev().find(|c| c.port == server.port && right(c) == server.exporter);
+        match client {
+            None => return Some("client and server do not export the same value".to_owned()),
+            Some(c) if c.handshake != Handshake::Resumed && c.certificate != server.certificate => {
+                return Some(format!("the server saw another certificate on {} than was sent", c.name));
+            }
+            Some(_) => {}
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests;

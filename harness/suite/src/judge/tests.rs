@@ -1,0 +1,172 @@
+use super::*;
+use crate::{
+    load,
+    play::Temper,
+    transcript::{Connected, ServerConnected},
+};
+
+fn ledger() -> Ledger {
+    let one = |id: &str, level: &str| {
+        format!(
+            r#"{{"id":"{id}","role":"resource-server","level":"{level}","basis":"draft","clause":"3.5","revision":"-06","text":"."}}"#
+        )
+    };
+    let all = [
+        one("rs.exporter-match", "MUST"),
+        one(REFUSAL_STATUS, "MUST"),
+        one(ERROR_CODE, "MUST"),
+        one(BEARER_CHALLENGE, "MUST"),
+        one(ERROR_DESCRIPTION, "SHOULD"),
+        one(CHALLENGE_SYNTAX, "MUST"),
+    ];
+    load::ledger("l", &format!(r#"{{"requirements":[{}],"rows":[],"excluded":[],"readings":[]}}"#, all.join(",")))
+        .unwrap()
+}
+
+fn case() -> Case {
+    serde_json::from_str(
+        r#"{"id":"rs.x","row":"RS-D12","title":".","level":"MUST","basis":"draft","clause":"3.3.2 5f",
+        "requirements":["rs.exporter-match"],"alter":"ekm-random",
+        "expect":{"refused":{"error":["invalid_proof"],"check":"ekm"}}}"#,
+    )
+    .unwrap()
+}
+
+fn connected(name: &str, right: &str) -> Event {
+    Event::Connected(Connected {
+        name: name.to_owned(),
+        client: "p256".to_owned(),
+        certificate: "c".to_owned(),
+        suite: "s".to_owned(),
+        handshake: Handshake::Full,
+        port: 1,
+        exporters: vec![("right".to_owned(), right.to_owned()), ("no-context".to_owned(), "none".to_owned())],
+        replaces_closed: false,
+    })
+}
+
+fn server(exporter: &str, certificate: &str) -> Event {
+    Event::ServerConnected(ServerConnected {
+        port: 1,
+        certificate: certificate.to_owned(),
+        exporter: exporter.to_owned(),
+    })
+}
+
+fn sent(control: bool, expect: Expect, status: u16, challenge: &str, ekm: &str) -> Event {
+    let challenges = if challenge.is_empty() { vec![] } else { vec![challenge.to_owned()] };
+    Event::Exchanged(Box::new(Exchanged {
+        step: 0,
+        on: "it".to_owned(),
+        method: "GET".to_owned(),
+        path: "/".to_owned(),
+        alteration: None,
+        changes: None,
+        token: "t".to_owned(),
+        proof: None,
+        ekm: Some(ekm.to_owned()),
+        expect,
+        control,
+        reaction: Reaction::Answer(Answer { status, challenges }),
+        check: None,
+    }))
+}
+
+const INVALID: &str = "Bearer error=\"invalid_proof\", error_description=\"x\"";
+
+fn judged(case: &Case, good: u16, bad: (u16, &str), after: u16) -> Outcome {
+    let events = vec![
+        connected("it", "a"),
+        server("a", "c"),
+        sent(true, Expect::Accepted, good, "", "a"),
+        sent(false, case.expect.clone().unwrap(), bad.0, bad.1, "none"),
+        sent(true, Expect::Accepted, after, "", "a"),
+    ];
+    let transcript = Transcript { case: case.id.clone(), transport: Transport::Tls12H1, temper: Temper::Warm, events };
+    judge(case, &ledger(), Transport::Tls12H1, &[transcript])
+}
+
+fn verdict_of(outcome: &Outcome, id: &str) -> Option<Verdict> {
+    outcome.requirements.iter().find(|r| r.id == id).map(|r| r.verdict)
+}
+
+#[test]
+fn accept_refuse_accept_passes_and_names_the_mistake() {
+    let outcome = judged(&case(), 200, (401, INVALID), 200);
+    assert_eq!(outcome.verdict, Verdict::Pass);
+    assert_eq!(outcome.seen, "warm: 200, 401 invalid_proof, 200");
+    assert!(outcome.reason.contains("no context"), "{}", outcome.reason);
+}
+
+#[test]
+fn acceptance_fails_even_where_a_control_fails() {
+    assert_eq!(judged(&case(), 200, (200, ""), 200).verdict, Verdict::Fail);
+    let outcome = judged(&case(), 401, (200, ""), 401);
+    assert_eq!(outcome.verdict, Verdict::Fail);
+    assert!(outcome.reason.contains("seems to make this very mistake"), "{}", outcome.reason);
+}
+
+#[test]
+fn a_server_that_refuses_everything_passes_nothing() {
+    assert_eq!(judged(&case(), 401, (401, INVALID), 401).verdict, Verdict::Inconclusive);
+    assert_eq!(judged(&case(), 200, (401, INVALID), 500).verdict, Verdict::Inconclusive);
+}
+
+#[test]
+fn a_wrong_form_breaks_the_requirement_on_form_alone() {
+    for (answer, id) in [
+        ((403, ""), REFUSAL_STATUS),
+        ((500, ""), REFUSAL_STATUS),
+        ((401, ""), BEARER_CHALLENGE),
+        ((401, "DPoP error=\"invalid_proof\""), BEARER_CHALLENGE),
+        ((401, "Bearer error=\"invalid_token\""), ERROR_CODE),
+        ((401, "Bearer"), ERROR_CODE),
+    ] {
+        let outcome = judged(&case(), 200, answer, 200);
+        assert_eq!(outcome.verdict, Verdict::Fail, "{answer:?}");
+        assert_eq!(verdict_of(&outcome, id), Some(Verdict::Fail), "{answer:?}");
+        assert_eq!(verdict_of(&outcome, "rs.exporter-match"), Some(Verdict::Pass), "{answer:?}");
+        assert!(outcome.reason.starts_with(id));
+    }
+}
+
+#[test]
+fn hardening_and_should_only_warn() {
+    let mut hardening = case();
+    hardening.basis = Basis::Hardening;
+    assert_eq!(judged(&hardening, 200, (200, ""), 200).verdict, Verdict::Warn);
+    assert_eq!(judged(&hardening, 200, (403, ""), 200).verdict, Verdict::Warn, "the form weighs no more than the case");
+    let mut should = case();
+    should.level = Level::Should;
+    assert_eq!(judged(&should, 200, (200, ""), 200).verdict, Verdict::Warn);
+    let mut observed = case();
+    observed.expect = Some(Expect::Observed);
+    assert_eq!(judged(&observed, 200, (200, ""), 200).verdict, Verdict::Observed);
+}
+
+#[test]
+fn descriptions_and_syntax_are_judged_where_named() {
+    let mut explains = case();
+    explains.requirements = vec![ERROR_DESCRIPTION.to_owned(), CHALLENGE_SYNTAX.to_owned()];
+    assert_eq!(judged(&explains, 200, (401, INVALID), 200).verdict, Verdict::Pass);
+    let silent = judged(&explains, 200, (401, "Bearer error=\"invalid_proof\""), 200);
+    assert_eq!((silent.verdict, silent.requirements.len()), (Verdict::Warn, 2));
+    let broken = judged(&explains, 200, (401, "Bearer error=\"invalid_proof\", error_description=\"\u{e9}\""), 200);
+    assert_eq!(verdict_of(&broken, CHALLENGE_SYNTAX), Some(Verdict::Fail));
+}
+
+#[test]
+fn the_harness_is_judged_first() {
+    let case = case();
+    let with = |events: Vec<Event>| {
+        let transcript =
+            Transcript { case: case.id.clone(), transport: Transport::Tls13H1, temper: Temper::Warm, events };
+        judge(&case, &ledger(), Transport::Tls13H1, &[transcript]).verdict
+    };
+    assert_eq!(with(vec![connected("a", "x"), connected("b", "x")]), Verdict::Error, "not really a new connection");
+    assert_eq!(with(vec![connected("a", "x"), server("y", "c")]), Verdict::Error, "the ends disagree");
+    assert_eq!(with(vec![connected("a", "x"), server("x", "d")]), Verdict::Error, "another certificate was seen");
+    assert_eq!(with(vec![Event::Broken("timeout".to_owned())]), Verdict::Inconclusive);
+    assert_eq!(with(vec![Event::NotTestable("no TLS 1.2".to_owned())]), Verdict::NotTestable);
+    assert_eq!(judge(&case, &ledger(), Transport::Tls13H1, &[]).verdict, Verdict::Error);
+}

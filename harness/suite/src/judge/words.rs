@@ -1,0 +1,85 @@
+//! Short descriptions for reports.
+
+use std::fmt::Display;
+
+use crate::{
+    case::{Case, Expect},
+    challenge,
+    outcome::RequirementVerdict,
+    play::{Step, Temper},
+    transcript::{Event, Reaction, Transcript},
+};
+
+/// At most 120 characters, control characters replaced: it comes from a subject that may be hostile.
+pub(super) fn bounded(text: &str) -> String {
+    text.chars().take(120).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+pub(super) fn list<T: Display>(items: &[T]) -> String {
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
+}
+
+pub(super) fn reaction(reaction: &Reaction) -> String {
+    match reaction {
+        Reaction::Nothing(why) => format!("no answer ({})", bounded(why)),
+        Reaction::Answer(answer) => {
+            let error = answer.challenges.iter().filter_map(|c| challenge::parse(c).ok()).flatten();
+            let error = error.filter(challenge::Challenge::is_bearer).find_map(|c| c.parameter("error").map(bounded));
+            error.map_or_else(|| answer.status.to_string(), |error| format!("{} {error}", answer.status))
+        }
+    }
+}
+
+fn expectation(expect: &Expect) -> String {
+    match expect {
+        Expect::Accepted => "accepted".to_owned(),
+        Expect::Observed => "observed".to_owned(),
+        Expect::Refused(refused) => {
+            let error = if refused.error.is_empty() { String::new() } else { format!(" {}", list(&refused.error)) };
+            format!("refused {}{error}", list(refused.statuses()))
+        }
+    }
+}
+
+pub(super) fn expected(case: &Case) -> String {
+    match (&case.expect, &case.play) {
+        (Some(expect), _) => expectation(expect),
+        (None, Some(steps)) => folded(steps.iter().filter_map(Step::expects).map(expectation)),
+        (None, None) => String::new(),
+    }
+}
+
+pub(super) fn seen(transcripts: &[Transcript]) -> String {
+    let one = |t: &Transcript| {
+        let what = folded(t.events.iter().filter_map(|e| match e {
+            Event::Exchanged(exchanged) => Some(reaction(&exchanged.reaction)),
+            Event::NotTestable(why) => Some(format!("not testable ({})", bounded(why))),
+            Event::Broken(why) => Some(format!("broke off ({})", bounded(why))),
+            _ => None,
+        }));
+        match t.temper {
+            Temper::Warm => format!("warm: {what}"),
+            Temper::Cold => format!("cold: {what}"),
+            Temper::Story => what,
+        }
+    };
+    transcripts.iter().map(one).collect::<Vec<_>>().join("; ")
+}
+
+/// Joins with commas and folds runs: `200 x50, 401 invalid_proof`.
+fn folded(items: impl Iterator<Item = String>) -> String {
+    let mut runs: Vec<(String, usize)> = Vec::new();
+    for item in items {
+        match runs.last_mut() {
+            Some((last, count)) if *last == item => *count += 1,
+            _ => runs.push((item, 1)),
+        }
+    }
+    let text = |(item, count): (String, usize)| if count == 1 { item } else { format!("{item} x{count}") };
+    runs.into_iter().map(text).collect::<Vec<_>>().join(", ")
+}
+
+pub(super) fn broken(verdict: &RequirementVerdict) -> String {
+    let reason = verdict.reason.clone().unwrap_or_default();
+    if verdict.verdict.is_deviation() { format!("{}: {reason}", verdict.id) } else { reason }
+}

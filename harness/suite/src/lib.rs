@@ -1,0 +1,14 @@
+//! What a case is, what was required, what was seen, and what that means. Pure: values in, values out.
+//!
+//! [`case`] and [`play`] are the format of a case file, [`transcript`] is what the player records, [`judge`] turns both
+//! into an [`outcome`], [`report`] counts and prints. [`requirement`] is the ledger.
+
+pub mod case;
+pub mod challenge;
+pub mod judge;
+pub mod load;
+pub mod outcome;
+pub mod play;
+pub mod report;
+pub mod requirement;
+pub mod transcript;

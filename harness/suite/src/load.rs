@@ -1,0 +1,249 @@
+//! Reads case files. A fault names the file, the place and the mend.
+
+use std::{collections::BTreeSet, fmt};
+
+use crate::{
+    case::{Case, Expect},
+    play::{ProofSource, Step},
+    requirement::Ledger,
+};
+
+/// What is wrong with a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoadFault {
+    /// The file, as the caller calls it.
+    pub file: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// The column, from 1.
+    pub column: usize,
+    /// What is wrong.
+    pub what: String,
+    /// What to do; may be empty.
+    pub mend: String,
+}
+
+impl fmt::Display for LoadFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}: {}", self.file, self.line, self.column, self.what)?;
+        if self.mend.is_empty() { Ok(()) } else { write!(f, "\n  mend: {}", self.mend) }
+    }
+}
+
+impl std::error::Error for LoadFault {}
+
+/// What names a case file may use.
+#[derive(Debug, Clone, Default)]
+pub struct Names {
+    /// The alterations.
+    pub alterations: BTreeSet<String>,
+    /// The client certificates.
+    pub clients: BTreeSet<String>,
+}
+
+/// Reads the ledger.
+///
+/// # Errors
+/// The place where the text is no ledger.
+pub fn ledger(file: &str, text: &str) -> Result<Ledger, LoadFault> {
+    serde_json::from_str(text).map_err(|e| of_serde(file, &e))
+}
+
+/// Reads one case. `stem` is the path below the role's folder without `.json`, with slashes.
+///
+/// # Errors
+/// The first fault.
+pub fn case(file: &str, stem: &str, text: &str, ledger: &Ledger, names: &Names) -> Result<Case, LoadFault> {
+    let case: Case = serde_json::from_str(text).map_err(|e| of_serde(file, &e))?;
+    check(&case, stem, ledger, names).map_or(Ok(case), |Complaint { about, what, mend }| {
+        let (line, column) = place(text, &about);
+        Err(LoadFault { file: file.to_owned(), line, column, what, mend })
+    })
+}
+
+struct Complaint {
+    /// A text to look for in the file, to name a line.
+    about: String,
+    what: String,
+    mend: String,
+}
+
+fn check(case: &Case, stem: &str, ledger: &Ledger, names: &Names) -> Option<Complaint> {
+    let complain =
+        |about: &str, what: String, mend: String| Some(Complaint { about: format!("\"{about}\""), what, mend });
+    let wanted = format!("rs.{}", stem.replace('/', "."));
+    if case.id != wanted {
+        let what = format!("the id {:?} does not fit the file's place", case.id);
+        return complain("id", what, format!("call it {wanted:?} or move the file"));
+    }
+    match (&case.alter, &case.expect, &case.play) {
+        (Some(_), Some(_), None) | (None, None, Some(_)) => {}
+        (Some(_), None, None) => {
+            return complain("alter", "an alteration without \"expect\"".into(), "say what should come of it".into());
+        }
+        _ => {
+            let what = "a case is either \"alter\" with \"expect\", or \"play\"";
+            return complain("id", what.into(), "leave one of them out".into());
+        }
+    }
+    if case.requirements.is_empty() {
+        return complain("requirements", "no requirement".into(), "name at least one of requirements.json".into());
+    }
+    for id in &case.requirements {
+        if ledger.requirement(id).is_none() {
+            let known = ledger.requirements.iter().map(|r| r.id.as_str());
+            return complain(id, format!("unknown requirement {id:?}"), suggestion(id, known));
+        }
+    }
+    let sends = || case.play.iter().flatten().flat_map(Step::sends);
+    for alter in case.alter.iter().chain(sends().filter_map(|s| s.alter.as_ref())) {
+        if !names.alterations.contains(alter) {
+            let known = names.alterations.iter().map(String::as_str);
+            return complain(alter, format!("unknown alteration {alter:?}"), suggestion(alter, known));
+        }
+    }
+    let connects = case.play.iter().flatten().filter_map(|s| match s {
+        Step::Connect(connect) => Some(connect),
+        _ => None,
+    });
+    let clients = case.client.iter().chain(connects.filter_map(|c| c.client.as_ref()));
+    for client in clients.chain(sends().filter_map(|s| s.bound_to.as_ref())) {
+        if !names.clients.contains(client) {
+            let known = names.clients.iter().map(String::as_str);
+            return complain(client, format!("unknown client certificate {client:?}"), suggestion(client, known));
+        }
+    }
+    if let Some(name) = unknown_connection(case) {
+        let mend = "open it with a \"connect\" step before it is used".to_owned();
+        return complain(&name, format!("no connection {name:?} at this point"), mend);
+    }
+    let expects = case.expect.iter().chain(case.play.iter().flatten().filter_map(Step::expects));
+    for expect in expects {
+        let Expect::Refused(refused) = expect else { continue };
+        let Some(check) = &refused.check else { continue };
+        if ekmcheck_binding::refusal::Check::from_name(check).is_none() {
+            let known = ekmcheck_binding::refusal::Check::ALL.iter().map(|c| c.name());
+            return complain(check, format!("unknown check {check:?}"), suggestion(check, known));
+        }
+    }
+    None
+}
+
+fn unknown_connection(case: &Case) -> Option<String> {
+    let mut open: BTreeSet<&str> = BTreeSet::new();
+    for step in case.play.iter().flatten() {
+        let mut used: Vec<&str> = Vec::new();
+        match step {
+            Step::Connect(connect) => {
+                used.extend(connect.same_port_as.as_deref());
+                used.extend(connect.resume.as_deref());
+                if let Some(missing) = used.iter().find(|n| !open.contains(*n)) {
+                    return Some((*missing).to_owned());
+                }
+                open.insert(&connect.name);
+                continue;
+            }
+            Step::Send(_) | Step::Together(_) => {
+                for send in step.sends() {
+                    used.push(&send.on);
+                    if let Some(ProofSource::MadeOn(name) | ProofSource::ForExporterOf(name)) = &send.proof {
+                        used.push(name);
+                    }
+                }
+            }
+            Step::Interleave(interleave) => used.push(&interleave.on),
+            Step::Close(close) => used.push(&close.connection),
+            Step::UpdateKeys(update) => used.push(&update.on),
+            Step::AdvanceClock(_) => {}
+        }
+        if let Some(missing) = used.iter().find(|n| !open.contains(*n)) {
+            return Some((*missing).to_owned());
+        }
+    }
+    None
+}
+
+fn of_serde(file: &str, error: &serde_json::Error) -> LoadFault {
+    let message = error.to_string();
+    let what = message.rsplit_once(" at line ").map_or(message.clone(), |(what, _)| what.to_owned());
+    // serde lists the names it knows behind "expected": the nearest of them is most likely what was meant.
+    let mut quoted = what.split('`').skip(1).step_by(2);
+    let mend = match quoted.next() {
+        Some(word) if what.starts_with("unknown") => suggestion(word, quoted),
+        Some(field) if what.starts_with("missing field") => format!("add \"{field}\""),
+        _ if error.is_syntax() || error.is_eof() => "make it well-formed JSON".to_owned(),
+        _ => "compare with schema/case.schema.json".to_owned(),
+    };
+    LoadFault { file: file.to_owned(), line: error.line(), column: error.column(), what, mend }
+}
+
+/// The nearest known name, or the list if none is near.
+pub fn suggestion<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let known: Vec<&str> = known.collect();
+    let nearest = known.iter().map(|k| (strsim::jaro_winkler(word, k), *k)).max_by(|a, b| a.0.total_cmp(&b.0));
+    match nearest {
+        Some((likeness, name)) if likeness > 0.8 => format!("did you mean {name:?}?"),
+        _ if known.len() <= 12 => format!("one of: {}", known.join(", ")),
+        _ => format!("none of the {} known names is like it; `ekmcheck list` shows them", known.len()),
+    }
+}
+
+fn place(text: &str, about: &str) -> (usize, usize) {
+    for (index, line) in text.lines().enumerate() {
+        if let Some(column) = line.find(about) {
+            return (index + 1, column + 1);
+        }
+    }
+    (1, 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn setting() -> (Ledger, Names) {
+        let ledger = r#"{"requirements": [{"id": "rs.typ", "role": "resource-server", "level": "MUST", "basis": "draft",
+            "clause": "2.3.1", "revision": "-06", "text": "."}], "rows": [], "excluded": [], "readings": []}"#;
+        let names = Names { alterations: ["typ-jwt".to_owned()].into(), clients: ["p256".to_owned()].into() };
+        (super::ledger("l.json", ledger).unwrap(), names)
+    }
+
+    fn load(text: &str) -> Result<Case, LoadFault> {
+        let (ledger, names) = setting();
+        case("x/typ/jwt.json", "typ/jwt", text, &ledger, &names)
+    }
+
+    const GOOD: &str = r#"{
+  "id": "rs.typ.jwt", "row": "RS-C02", "title": ".", "level": "MUST", "basis": "draft", "clause": "2.3.1",
+  "requirements": ["rs.typ"],
+  "alter": "typ-jwt",
+  "expect": {"refused": {"error": ["invalid_proof"], "check": "typ"}}
+}"#;
+
+    #[test]
+    fn a_good_case_loads() {
+        let case = load(GOOD).unwrap();
+        assert_eq!(case.plays().len(), 2);
+        assert!(case.is_negative());
+    }
+
+    #[test]
+    fn each_fault_names_place_and_mend() {
+        let fault = |from: &str, to: &str| load(&GOOD.replace(from, to)).unwrap_err();
+        let unknown_field = fault("\"alter\"", "\"altre\"");
+        assert_eq!((unknown_field.line, unknown_field.mend.as_str()), (4, "did you mean \"alter\"?"));
+        let typo = fault("\"typ-jwt\"", "\"typ-jtw\"");
+        assert_eq!((typo.line, typo.mend.as_str()), (4, "did you mean \"typ-jwt\"?"));
+        assert!(fault("[\"rs.typ\"]", "[\"rs.tpy\"]").what.contains("unknown requirement"));
+        assert!(fault("\"check\": \"typ\"", "\"check\": \"tpy\"").what.contains("unknown check"));
+        assert!(fault("\"MUST\"", "\"MUS\"").mend.contains("MUST"));
+        assert!(fault("rs.typ.jwt", "rs.typ.other").mend.contains("rs.typ.jwt"));
+        assert!(fault("}}\n}", "}}").mend.contains("JSON"));
+        assert!(fault("  \"alter\": \"typ-jwt\",\n", "").what.contains("either"));
+        let story = r#""play": [{"send": {"on": "a", "expect": "accepted"}}]"#;
+        let steps = GOOD
+            .replace("\"alter\": \"typ-jwt\",", &format!("{story}"))
+            .replace("\n  \"expect\": {\"refused\": {\"error\": [\"invalid_proof\"], \"check\": \"typ\"}}", "");
+        assert!(load(&steps).unwrap_err().what.contains("no connection"), "{steps}");
+    }
+}

@@ -1,0 +1,99 @@
+//! What came of a case on a transport.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::case::{Basis, Level, Role, Transport};
+
+/// The verdict on a requirement, and the worst of them on a case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// As required.
+    Pass,
+    /// The draft leaves it open; recorded.
+    Observed,
+    /// Not as a SHOULD has it, or as this suite's hardening has it.
+    Warn,
+    /// A control failed, so that the answer proves nothing.
+    Inconclusive,
+    /// It cannot be tested here; the reason says why. Never green.
+    NotTestable,
+    /// Against a MUST of the draft or of an RFC that it builds on.
+    Fail,
+    /// The harness's own fault.
+    Error,
+}
+
+impl Verdict {
+    /// The name in reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Observed => "observed",
+            Self::Warn => "warn",
+            Self::Inconclusive => "inconclusive",
+            Self::NotTestable => "not-testable",
+            Self::Fail => "fail",
+            Self::Error => "error",
+        }
+    }
+
+    /// The verdict on a deviation.
+    #[must_use]
+    pub fn of_deviation(level: Level, basis: Basis) -> Self {
+        match (level, basis) {
+            (Level::Must, Basis::Draft | Basis::Inherited) => Self::Fail,
+            (Level::Must, Basis::Hardening) | (Level::Should, _) => Self::Warn,
+            (Level::May, _) => Self::Observed,
+        }
+    }
+
+    /// Whether a deviation was found: what the kill matrix counts.
+    #[must_use]
+    pub fn is_deviation(self) -> bool {
+        matches!(self, Self::Fail | Self::Warn)
+    }
+}
+
+/// The verdict on one requirement that a case touches.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RequirementVerdict {
+    /// The requirement.
+    pub id: String,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Why, where it is not a pass.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// What came of a case on a transport.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Outcome {
+    /// The case.
+    pub id: String,
+    /// The row of the catalogue.
+    pub row: String,
+    /// The role under test.
+    pub role: Role,
+    /// The transport.
+    pub transport: Transport,
+    /// The worst verdict of its requirements.
+    pub verdict: Verdict,
+    /// How strong the case is.
+    pub level: Level,
+    /// Where it comes from.
+    pub basis: Basis,
+    /// One verdict a requirement.
+    pub requirements: Vec<RequirementVerdict>,
+    /// What should have happened.
+    pub expected: String,
+    /// What happened.
+    pub seen: String,
+    /// Why the verdict is what it is; empty for a plain pass.
+    pub reason: String,
+}

@@ -1,0 +1,215 @@
+//! The result of a run as data (`report.json`) and as text for a terminal.
+
+mod terminal;
+
+pub use terminal::{Style, summary};
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    case::{Basis, Level, Transport},
+    outcome::{Outcome, Verdict},
+};
+
+/// The draft and revision that the suite tests.
+pub const DRAFT: &str = "draft-mw-oauth-tls-session-bound-tokens-06";
+
+/// How many cases ended how. One case on one transport counts once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Counts {
+    /// Cases that make sense on the transports of the run: executed, not testable and not executed together.
+    pub applicable: usize,
+    /// Played to an end.
+    pub executed: usize,
+    /// As required.
+    pub passed: usize,
+    /// Against a MUST of the draft or of an RFC that it builds on.
+    pub failed: usize,
+    /// Against a SHOULD or against hardening.
+    pub warned: usize,
+    /// Left open by the draft; recorded.
+    pub observed: usize,
+    /// A control failed.
+    pub inconclusive: usize,
+    /// Ended by a fault of the harness.
+    pub errors: usize,
+    /// Cannot be tested on this subject.
+    pub not_testable: usize,
+    /// Selected and not played: the run was cut short.
+    pub not_executed: usize,
+}
+
+impl Counts {
+    /// Counts outcomes; `selected` is how many were to be played.
+    #[must_use]
+    pub fn of(outcomes: &[Outcome], selected: usize) -> Self {
+        let count = |verdict| outcomes.iter().filter(|o| o.verdict == verdict).count();
+        let not_testable = count(Verdict::NotTestable);
+        Self {
+            applicable: selected,
+            executed: outcomes.len() - not_testable,
+            passed: count(Verdict::Pass),
+            failed: count(Verdict::Fail),
+            warned: count(Verdict::Warn),
+            observed: count(Verdict::Observed),
+            inconclusive: count(Verdict::Inconclusive),
+            errors: count(Verdict::Error),
+            not_testable,
+            not_executed: selected.saturating_sub(outcomes.len()),
+        }
+    }
+}
+
+/// What the run cost.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Cost {
+    /// Wall-clock seconds.
+    pub seconds: f64,
+    /// Ways gone through cases: warm, cold, story.
+    pub plays: usize,
+    /// TLS handshakes.
+    pub handshakes: usize,
+    /// The run's time as a multiple of the time that the same number of bare handshakes took in the same run.
+    pub times_bare_handshakes: Option<f64>,
+}
+
+/// How a requirement fared over all cases that touch it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RequirementSummary {
+    /// The requirement.
+    pub id: String,
+    /// The worst verdict.
+    pub verdict: Verdict,
+    /// In how many cases it was touched.
+    pub touched: usize,
+    /// In how many of them it was not as required.
+    pub deviations: usize,
+}
+
+/// The exit status of a run; the numbers are a promise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Conclusion {
+    /// 0: every applicable case was played or is known to be untestable, and none is against a MUST.
+    Conformant,
+    /// 1: something is against a MUST.
+    NotConformant,
+    /// 3: nothing, or not all, was played to a conclusion.
+    Incomplete,
+    /// 4: the harness itself failed.
+    HarnessFault,
+}
+
+impl Conclusion {
+    /// The exit status.
+    #[must_use]
+    pub fn exit_status(self) -> u8 {
+        match self {
+            Self::Conformant => 0,
+            Self::NotConformant => 1,
+            Self::Incomplete => 3,
+            Self::HarnessFault => 4,
+        }
+    }
+
+    /// From the counts. A violation found stands, whatever else went wrong.
+    #[must_use]
+    pub fn of(counts: &Counts) -> Self {
+        if counts.failed > 0 {
+            Self::NotConformant
+        } else if counts.errors > 0 {
+            Self::HarnessFault
+        } else if counts.executed == 0 || counts.inconclusive > 0 || counts.not_executed > 0 {
+            Self::Incomplete
+        } else {
+            Self::Conformant
+        }
+    }
+}
+
+/// The whole result: `report.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Report {
+    /// Version of the tool.
+    pub ekmcheck: String,
+    /// What was tested: `reference`, `fault:NAME` …
+    pub subject: String,
+    /// Draft and revision.
+    pub draft: String,
+    /// The transports of the run.
+    pub transports: Vec<Transport>,
+    /// The seed of the run.
+    pub seed: u64,
+    /// What it comes to.
+    pub conclusion: Conclusion,
+    /// How many cases ended how.
+    pub counts: Counts,
+    /// What it cost.
+    pub cost: Cost,
+    /// How each requirement fared.
+    pub requirements: Vec<RequirementSummary>,
+    /// One entry a case and transport, by id.
+    pub cases: Vec<Outcome>,
+}
+
+impl Report {
+    /// Counts and sums up. `cases` may come in any order.
+    #[must_use]
+    pub fn new(
+        subject: &str,
+        transports: Vec<Transport>,
+        seed: u64,
+        cost: Cost,
+        selected: usize,
+        mut cases: Vec<Outcome>,
+    ) -> Self {
+        cases.sort_by(|a, b| (&a.id, a.transport).cmp(&(&b.id, b.transport)));
+        let counts = Counts::of(&cases, selected);
+        Self {
+            ekmcheck: env!("CARGO_PKG_VERSION").to_owned(),
+            subject: subject.to_owned(),
+            draft: DRAFT.to_owned(),
+            transports,
+            seed,
+            conclusion: Conclusion::of(&counts),
+            counts,
+            cost,
+            requirements: requirements(&cases),
+            cases,
+        }
+    }
+
+    /// `(passed, judged)` of the executed cases of a level and basis; observed ones are not counted.
+    #[must_use]
+    pub fn tally(&self, level: Option<Level>, basis: Basis) -> (usize, usize) {
+        let judged = self.cases.iter().filter(|o| {
+            o.basis == basis
+                && level.is_none_or(|l| o.level == l)
+                && !matches!(o.verdict, Verdict::Observed | Verdict::NotTestable)
+        });
+        judged.fold((0, 0), |(passed, all), o| (passed + usize::from(o.verdict == Verdict::Pass), all + 1))
+    }
+}
+
+fn requirements(cases: &[Outcome]) -> Vec<RequirementSummary> {
+    let mut by_id: BTreeMap<&str, RequirementSummary> = BTreeMap::new();
+    for found in cases.iter().flat_map(|o| &o.requirements) {
+        let entry = by_id.entry(&found.id).or_insert_with(|| RequirementSummary {
+            id: found.id.clone(),
+            verdict: Verdict::Pass,
+            touched: 0,
+            deviations: 0,
+        });
+        entry.verdict = entry.verdict.max(found.verdict);
+        entry.touched += 1;
+        entry.deviations += usize::from(found.verdict.is_deviation());
+    }
+    by_id.into_values().collect()
+}

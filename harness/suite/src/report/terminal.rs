@@ -1,0 +1,190 @@
+//! The text that a person reads.
+
+use std::fmt::Write as _;
+
+use super::{Conclusion, Report};
+use crate::{
+    case::{Basis, Level},
+    outcome::{Outcome, Verdict},
+    requirement::Ledger,
+};
+
+/// How to set off words; empty strings for plain text.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Style {
+    /// Before what is good.
+    pub good: &'static str,
+    /// Before what is bad.
+    pub bad: &'static str,
+    /// Before what is to be looked at.
+    pub doubtful: &'static str,
+    /// Before what matters less.
+    pub faint: &'static str,
+    /// Before a heading.
+    pub strong: &'static str,
+    /// After each.
+    pub reset: &'static str,
+}
+
+/// How many cases are shown for one broken requirement; the rest is counted.
+const SHOWN: usize = 5;
+
+/// The summary of a run: deviations grouped by requirement, then what could not be concluded, then the counts.
+#[must_use]
+pub fn summary(report: &Report, ledger: &Ledger, style: Style) -> String {
+    let mut out = String::new();
+    let transports: Vec<&str> = report.transports.iter().map(|t| t.name()).collect();
+    let revision = report.draft.rsplit_once('-').map_or("", |(_, revision)| revision);
+    line(
+        &mut out,
+        &format!(
+            "{}ekmcheck {}{}  draft -{revision}  subject: {}  transports: {}",
+            style.strong,
+            report.ekmcheck,
+            style.reset,
+            plain(&report.subject),
+            transports.join(" "),
+        ),
+    );
+    for verdict in [Verdict::Fail, Verdict::Warn] {
+        deviations(&mut out, report, ledger, verdict, style);
+    }
+    for (verdict, title) in [
+        (Verdict::Error, "faults of the harness"),
+        (Verdict::Inconclusive, "inconclusive"),
+        (Verdict::NotTestable, "not testable"),
+    ] {
+        others(&mut out, report, verdict, title, style);
+    }
+    counts(&mut out, report, style);
+    out
+}
+
+fn deviations(out: &mut String, report: &Report, ledger: &Ledger, verdict: Verdict, style: Style) {
+    let (colour, word) = match verdict {
+        Verdict::Fail => (style.bad, "broken"),
+        _ => (style.doubtful, "not met"),
+    };
+    for summary in report.requirements.iter().filter(|r| r.deviations > 0) {
+        let of_it = |o: &&Outcome| o.requirements.iter().any(|r| r.id == summary.id && r.verdict == verdict);
+        let cases: Vec<&Outcome> = report.cases.iter().filter(of_it).collect();
+        if cases.is_empty() {
+            continue;
+        }
+        line(out, "");
+        let (clause, text) = ledger.requirement(&summary.id).map_or(("", ""), |r| (r.clause.as_str(), r.text.as_str()));
+        line(out, &format!("{colour}{word}{}  {}{}{}  {clause}", style.reset, style.strong, summary.id, style.reset));
+        line(out, &format!("  {text}"));
+        for outcome in cases.iter().take(SHOWN) {
+            let reason = outcome.requirements.iter().find(|r| r.id == summary.id).and_then(|r| r.reason.as_deref());
+            line(out, &format!("  {} on {}", outcome.id, outcome.transport.name()));
+            line(out, &format!("    expected  {}", outcome.expected));
+            line(out, &format!("    seen      {}", plain(&outcome.seen)));
+            line(out, &format!("    reason    {}", plain(reason.unwrap_or_default())));
+            line(
+                out,
+                &format!(
+                    "    {}again     ekmcheck run --subject {} --transport {} --filter {}{}",
+                    style.faint,
+                    plain(&report.subject),
+                    outcome.transport.name(),
+                    outcome.id,
+                    style.reset
+                ),
+            );
+        }
+        if cases.len() > SHOWN {
+            line(out, &format!("  and {} more", cases.len() - SHOWN));
+        }
+    }
+}
+
+fn others(out: &mut String, report: &Report, verdict: Verdict, title: &str, style: Style) {
+    let cases: Vec<&Outcome> = report.cases.iter().filter(|o| o.verdict == verdict).collect();
+    if cases.is_empty() {
+        return;
+    }
+    line(out, "");
+    line(out, &format!("{}{title}{}", style.doubtful, style.reset));
+    // Many cases share one cause; it is said once.
+    let mut reasons: Vec<(&str, Vec<&Outcome>)> = Vec::new();
+    for outcome in cases {
+        match reasons.iter_mut().find(|(reason, _)| *reason == outcome.reason) {
+            Some((_, same)) => same.push(outcome),
+            None => reasons.push((&outcome.reason, vec![outcome])),
+        }
+    }
+    for (reason, same) in reasons {
+        line(out, &format!("  {}", plain(reason)));
+        for outcome in same.iter().take(SHOWN) {
+            line(out, &format!("    {} on {}", outcome.id, outcome.transport.name()));
+        }
+        if same.len() > SHOWN {
+            line(out, &format!("    and {} more", same.len() - SHOWN));
+        }
+    }
+}
+
+fn counts(out: &mut String, report: &Report, style: Style) {
+    let counts = &report.counts;
+    let cases: std::collections::BTreeSet<&str> = report.cases.iter().map(|o| o.id.as_str()).collect();
+    line(out, "");
+    let ratio = report.cost.times_bare_handshakes.map(|r| format!(" ({r:.1} x bare handshakes)")).unwrap_or_default();
+    line(
+        out,
+        &format!(
+            "{} plays of {} cases, {} handshakes, {:.1} s{ratio}",
+            report.cost.plays,
+            cases.len(),
+            report.cost.handshakes,
+            report.cost.seconds
+        ),
+    );
+    line(
+        out,
+        &format!(
+            "  applicable {} = executed {} + not testable {} + not executed {}",
+            counts.applicable, counts.executed, counts.not_testable, counts.not_executed
+        ),
+    );
+    line(
+        out,
+        &format!(
+            "  passed {}   failed {}   warned {}   observed {}   inconclusive {}   harness faults {}",
+            counts.passed, counts.failed, counts.warned, counts.observed, counts.inconclusive, counts.errors
+        ),
+    );
+    let tally = |level, basis| {
+        let (passed, all) = report.tally(level, basis);
+        format!("{passed}/{all}")
+    };
+    line(
+        out,
+        &format!(
+            "  draft MUST {}   draft SHOULD {}   inherited {}   hardening {}",
+            tally(Some(Level::Must), Basis::Draft),
+            tally(Some(Level::Should), Basis::Draft),
+            tally(None, Basis::Inherited),
+            tally(None, Basis::Hardening)
+        ),
+    );
+    let (colour, word) = match report.conclusion {
+        Conclusion::Conformant if counts.warned > 0 => (style.good, "conformant, with warnings."),
+        Conclusion::Conformant => (style.good, "conformant."),
+        Conclusion::NotConformant => (style.bad, "not conformant."),
+        Conclusion::Incomplete if counts.executed == 0 => (style.doubtful, "incomplete: nothing was played."),
+        Conclusion::Incomplete => (style.doubtful, "incomplete."),
+        Conclusion::HarnessFault => (style.bad, "the harness failed; this says nothing about the subject."),
+    };
+    line(out, &format!("{colour}{word}{}", style.reset));
+}
+
+/// A subject's words may try to steer the terminal.
+fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+fn line(out: &mut String, text: &str) {
+    // Writing to a String cannot fail.
+    let _ = writeln!(out, "{text}");
+}

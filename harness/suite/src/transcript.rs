@@ -1,0 +1,184 @@
+//! What happened: events, written by the player in order, read by the judge. Secrets appear as fingerprints.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    case::{Expect, Transport},
+    play::Temper,
+};
+
+/// The events of one way through a case on one transport.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Transcript {
+    /// The case.
+    pub case: String,
+    /// The transport.
+    pub transport: Transport,
+    /// Warm, cold or story.
+    pub temper: Temper,
+    /// In order.
+    pub events: Vec<Event>,
+}
+
+/// One event.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// A handshake ended well, as the client saw it.
+    Connected(Connected),
+    /// The server's view of a connection, where the subject is in process.
+    ServerConnected(ServerConnected),
+    /// A request went out and was answered, or was not.
+    Exchanged(Box<Exchanged>),
+    /// A connection was closed.
+    Closed(Closed),
+    /// Keys were updated; the exporter value afterwards.
+    KeysUpdated(KeysUpdated),
+    /// The subject's clock was moved by these seconds.
+    ClockMoved(i64),
+    /// The play cannot go on: this subject, transport or library cannot do what the next step asks.
+    NotTestable(String),
+    /// The play broke off; the reason is the harness's or the surroundings', not the subject's answer.
+    Broken(String),
+}
+
+/// A connection as the client sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Connected {
+    /// The name in the play.
+    pub name: String,
+    /// The client certificate, by its name.
+    pub client: String,
+    /// The thumbprint of that certificate.
+    pub certificate: String,
+    /// The cipher suite.
+    pub suite: String,
+    /// Full, after HelloRetryRequest, or resumed.
+    pub handshake: Handshake,
+    /// The client's port.
+    pub port: u16,
+    /// The exporter value and the likely mistakes: name and fingerprint.
+    pub exporters: Vec<(String, String)>,
+    /// It replaces a connection that the subject closed after a refusal.
+    #[serde(default)]
+    pub replaces_closed: bool,
+}
+
+/// Kinds of handshake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Handshake {
+    /// A full one.
+    Full,
+    /// A full one after a HelloRetryRequest.
+    HelloRetry,
+    /// A resumed one.
+    Resumed,
+}
+
+/// A connection as the server in process sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ServerConnected {
+    /// The client's port, which pairs the two views.
+    pub port: u16,
+    /// The thumbprint of the client certificate that the server saw.
+    pub certificate: String,
+    /// The fingerprint of the exporter value by the draft's parameters, as the server's end exports it.
+    pub exporter: String,
+}
+
+/// A request and what came of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Exchanged {
+    /// The step of the play, from 0.
+    pub step: usize,
+    /// The connection by name.
+    pub on: String,
+    /// The method.
+    pub method: String,
+    /// The path.
+    pub path: String,
+    /// The alteration, if any.
+    pub alteration: Option<String>,
+    /// What the alteration changes, as a path.
+    pub changes: Option<String>,
+    /// The fingerprint of the access token.
+    pub token: String,
+    /// The fingerprint of the proof; none if none was sent.
+    pub proof: Option<String>,
+    /// The fingerprint of the exporter value in the proof, where it could be read.
+    pub ekm: Option<String>,
+    /// What was expected of it.
+    pub expect: Expect,
+    /// It was only a control.
+    pub control: bool,
+    /// What came.
+    pub reaction: Reaction,
+    /// The check that refused, by the subject's own word, where it is in process.
+    pub check: Option<String>,
+}
+
+/// What came back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Reaction {
+    /// An HTTP answer.
+    Answer(Answer),
+    /// None: the connection ended, or the time was up.
+    Nothing(String),
+}
+
+/// An HTTP answer, as far as it matters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The values of `WWW-Authenticate`, bounded, control characters replaced.
+    pub challenges: Vec<String>,
+}
+
+/// A connection that was closed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Closed {
+    /// The connection by name.
+    pub connection: String,
+    /// How.
+    pub how: String,
+}
+
+/// Keys that were updated.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KeysUpdated {
+    /// The connection by name.
+    pub on: String,
+    /// Who began.
+    pub by: crate::play::Side,
+    /// How many times.
+    pub times: u32,
+}
+
+impl Transcript {
+    /// The exchanges in order.
+    pub fn exchanges(&self) -> impl Iterator<Item = &Exchanged> {
+        self.events.iter().filter_map(|e| match e {
+            Event::Exchanged(exchanged) => Some(&**exchanged),
+            _ => None,
+        })
+    }
+
+    /// The client's views of connections in order.
+    pub fn connections(&self) -> impl Iterator<Item = &Connected> {
+        self.events.iter().filter_map(|e| match e {
+            Event::Connected(connected) => Some(connected),
+            _ => None,
+        })
+    }
+}
