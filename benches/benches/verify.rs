@@ -8,18 +8,18 @@
 //! - `cached`: a later request with the same proof on the same connection.
 //! - `dpop-per-request`: a request with a DPoP proof, each signed beforehand and with an identifier of its own.
 //!
-//! The clock is read by [`timed`] and not by criterion, so that criterion's estimates and the table at the end are made
-//! from the same samples, and all four figures have the same loop around them.
+//! The clock is read by [`timed`] and not by criterion, so that all four figures have the same loop around them, in
+//! criterion's samples and in the table at the end. The table is measured by itself: criterion takes one figure after the
+//! other, and a machine that gets slower in between would show in the ratios. [`table`] takes them in turn.
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark: a failure ends it, and it prints a table")]
 
 use std::{
-    cell::Cell,
     hint::black_box,
     time::{Duration, Instant},
 };
 
-use criterion::{BenchmarkGroup, Criterion, measurement::WallTime};
+use criterion::Criterion;
 use ekmcheck_benches::{Inputs, NOW, dpop::DpopVerifier};
 use ekmcheck_binding::{
     algorithm::Algorithm,
@@ -30,14 +30,11 @@ use ekmcheck_binding::{
     steps::{ByTheDraft, Moment},
 };
 
-/// Samples a figure. Criterion takes a few more while it warms up, which the table leaves out.
+/// Samples a figure, for criterion and for the table.
 const SAMPLES: usize = 100;
 
 /// Iterations between two readings of the clock at most; also how many DPoP proofs there are.
 const BATCH: usize = 256;
-
-/// The figures that were measured, in order: name and nanoseconds per iteration, one number a sample.
-type Table = Vec<(&'static str, Vec<f64>)>;
 
 fn main() {
     let mut criterion = Criterion::default()
@@ -46,41 +43,80 @@ fn main() {
         .warm_up_time(Duration::from_secs(1))
         .measurement_time(Duration::from_secs(4))
         .configure_from_args();
-    let mut table = Table::new();
-    verify(&mut criterion, &mut table);
+    let inputs = Inputs::new().unwrap();
+    let guard = Guard::new(ByTheDraft, Policy::default());
+    let proofs: Vec<String> = (0..BATCH).map(|n| inputs.dpop_proof(&inputs.dpop_parts(n)).unwrap()).collect();
+    let mut figures = [raw(&inputs), cold(&inputs, &guard), cached(&inputs, &guard), dpop(&inputs, &proofs)];
+    let mut group = criterion.benchmark_group("verify");
+    for figure in &mut figures {
+        group.bench_function(figure.name, |bencher| {
+            bencher.iter_custom(|iterations| {
+                figure.calls += 1;
+                (figure.run)(iterations)
+            });
+        });
+    }
+    group.finish();
     criterion.final_summary();
-    print(&table);
+    // Not after a mere test, nor when only some of them were asked for.
+    if figures.iter().all(|figure| figure.calls >= SAMPLES) {
+        table(&mut figures);
+    }
 }
 
-fn verify(criterion: &mut Criterion, table: &mut Table) {
-    let inputs = Inputs::new().unwrap();
-    let mut group = criterion.benchmark_group("verify");
-    let policy = Policy::default();
+/// What is measured.
+struct Figure<'a> {
+    name: &'static str,
+    /// Runs so many iterations and says how long they took.
+    run: Box<dyn FnMut(u64) -> Duration + 'a>,
+    /// How often criterion ran it.
+    calls: usize,
+}
 
+impl<'a> Figure<'a> {
+    /// `prepare` makes what a batch of that size needs; `measured` says whether it came out as it should.
+    fn new<B>(
+        name: &'static str,
+        mut prepare: impl FnMut(usize) -> B + 'a,
+        mut measured: impl FnMut(&mut B, usize) -> bool + 'a,
+    ) -> Self {
+        Self { name, run: Box::new(move |iterations| timed(iterations, &mut prepare, &mut measured)), calls: 0 }
+    }
+}
+
+fn raw(inputs: &Inputs) -> Figure<'_> {
     let key = inputs.connection.certificate.key();
     let (input, signature) = (inputs.parsed.signing_input.as_bytes(), &inputs.parsed.signature);
-    figure(&mut group, table, "raw-es256", |_| (), |(), _| AwsLc.verify(Algorithm::Es256, key, input, signature));
+    Figure::new("raw-es256", |_| (), move |(), _| AwsLc.verify(Algorithm::Es256, key, input, signature))
+}
 
-    let guard = Guard::new(ByTheDraft, policy);
-    let number = Cell::new(1);
-    let open = |_| {
-        number.set(number.get() + 1);
-        Open::new(&guard, Connection { id: ConnectionId(number.get()), ..inputs.connection.clone() })
+fn cold<'a>(inputs: &'a Inputs, guard: &'a Guard) -> Figure<'a> {
+    let mut number = 1;
+    let mut open = move || {
+        number += 1;
+        Open::new(guard, Connection { id: ConnectionId(number), ..inputs.connection.clone() })
     };
-    let cold = |open: &mut Vec<Open<'_>>, n: usize| is(decide(&guard, &open[n].connection, &inputs), Moment::Cold);
-    figure(&mut group, table, "cold", |size| (0..size).map(open).collect(), cold);
+    let prepare = move |size| (0..size).map(|_| open()).collect();
+    Figure::new("cold", prepare, move |open: &mut Vec<Open<'_>>, n| {
+        is(decide(guard, &open[n].connection, inputs), Moment::Cold)
+    })
+}
 
-    let open = Open::new(&guard, inputs.connection.clone());
-    assert!(is(decide(&guard, &open.connection, &inputs), Moment::Cold));
-    figure(&mut group, table, "cached", |_| (), |(), _| is(decide(&guard, &open.connection, &inputs), Moment::Hit));
+fn cached<'a>(inputs: &'a Inputs, guard: &'a Guard) -> Figure<'a> {
+    let open = Open::new(guard, inputs.connection.clone());
+    assert!(is(decide(guard, &open.connection, inputs), Moment::Cold));
+    Figure::new("cached", |_| (), move |(), _| is(decide(guard, &open.connection, inputs), Moment::Hit))
+}
 
-    let proofs: Vec<String> = (0..BATCH).map(|n| inputs.dpop_proof(&inputs.dpop_parts(n)).unwrap()).collect();
-    // A batch uses each proof once, and the next batch begins with an empty store.
-    let dpop = |verifier: &mut DpopVerifier, n: usize| {
-        inputs.request(&inputs.dpop, &proofs[n], |r| verifier.verify(r, &inputs.bound_to_key, NOW as f64).is_ok())
-    };
-    figure(&mut group, table, "dpop-per-request", |_| DpopVerifier::new(policy), dpop);
-    group.finish();
+/// A batch uses each proof once, and the next batch begins with an empty store.
+fn dpop<'a>(inputs: &'a Inputs, proofs: &'a [String]) -> Figure<'a> {
+    Figure::new(
+        "dpop-per-request",
+        |_| DpopVerifier::new(Policy::default()),
+        |verifier, n| {
+            inputs.request(&inputs.dpop, &proofs[n], |r| verifier.verify(r, &inputs.bound_to_key, NOW as f64).is_ok())
+        },
+    )
 }
 
 fn decide(guard: &Guard, connection: &Connection, inputs: &Inputs) -> Result<Accepted, Refusal> {
@@ -110,25 +146,6 @@ impl Drop for Open<'_> {
     }
 }
 
-/// Adds a figure. `prepare` makes what a batch of that size needs; `measured` says whether it came out as it should.
-fn figure<B>(
-    group: &mut BenchmarkGroup<'_, WallTime>,
-    table: &mut Table,
-    name: &'static str,
-    mut prepare: impl FnMut(usize) -> B,
-    mut measured: impl FnMut(&mut B, usize) -> bool,
-) {
-    let mut samples = Vec::new();
-    group.bench_function(name, |bencher| {
-        bencher.iter_custom(|iterations| {
-            let elapsed = timed(iterations, &mut prepare, &mut measured);
-            samples.push(elapsed.as_nanos() as f64 / iterations as f64);
-            elapsed
-        });
-    });
-    table.push((name, samples));
-}
-
 fn timed<B>(
     iterations: u64,
     prepare: &mut impl FnMut(usize) -> B,
@@ -151,20 +168,23 @@ fn timed<B>(
     elapsed
 }
 
-/// Prints the medians, unless this was a mere test or a selection without the floor.
-fn print(table: &Table) {
-    let median = |samples: &[f64]| {
-        let mut last = samples.get(samples.len().checked_sub(SAMPLES)?..)?.to_vec();
-        last.sort_by(f64::total_cmp);
-        Some(f64::midpoint(last[(SAMPLES - 1) / 2], last[SAMPLES / 2]))
-    };
-    let medians = table.iter().filter_map(|(name, samples)| Some((name, median(samples)?))).collect::<Vec<_>>();
-    let Some(floor) = medians.first().filter(|(name, _)| **name == "raw-es256").map(|(_, floor)| *floor) else {
-        return;
-    };
-    println!("one request, ES256, median of {SAMPLES} samples");
-    println!("{:<18}{:>12}{:>16}", "", "µs", "× raw-es256");
-    for (name, nanoseconds) in medians {
-        println!("{name:<18}{:>12.2}{:>16.2}", nanoseconds / 1000.0, nanoseconds / floor);
+/// Prints the medians of batches that are taken in turn.
+fn table(figures: &mut [Figure<'_>]) {
+    let mut samples = vec![Vec::new(); figures.len()];
+    for _ in 0..SAMPLES {
+        for (figure, samples) in figures.iter_mut().zip(&mut samples) {
+            samples.push((figure.run)(BATCH as u64).as_secs_f64() * 1e6 / BATCH as f64);
+        }
     }
+    let medians: Vec<f64> = samples.into_iter().map(median).collect();
+    println!("one request, ES256, median of {SAMPLES} batches of {BATCH}");
+    println!("{:<18}{:>12}{:>16}", "", "µs", "× raw-es256");
+    for (figure, median) in figures.iter().zip(&medians) {
+        println!("{:<18}{median:>12.2}{:>16.2}", figure.name, median / medians[0]);
+    }
+}
+
+fn median(mut samples: Vec<f64>) -> f64 {
+    samples.sort_by(f64::total_cmp);
+    f64::midpoint(samples[(samples.len() - 1) / 2], samples[samples.len() / 2])
 }

@@ -135,7 +135,7 @@ impl<S: Steps> Guard<S> {
         if let Confirmation::Certificate(thumbprint) | Confirmation::Session(thumbprint) = &confirmation
             && !steps.omits(Check::Certificate, Moment::Cold)
         {
-            steps.certificate(thumbprint, &connection.certificate)?;
+            steps.certificate(thumbprint, connection)?;
         }
         let Some(proof) = steps.proof_field(request.proofs)? else {
             return match confirmation {
@@ -205,7 +205,7 @@ impl<S: Steps> Guard<S> {
             steps.typ(&proof)?;
         }
         if makes(Check::Alg) {
-            steps.alg(&proof, certificate)?;
+            steps.alg(&proof, connection, token)?;
         }
         if makes(Check::X5t) {
             steps.x5t(&proof, certificate)?;

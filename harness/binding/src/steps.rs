@@ -72,8 +72,8 @@ pub trait Steps: Send + Sync {
     ///
     /// # Errors
     /// [`Check::Certificate`].
-    fn certificate(&self, wanted: &Thumbprint, certificate: &Certificate) -> Result<(), Refusal> {
-        require(*wanted == certificate.thumbprint(), Check::Certificate)
+    fn certificate(&self, wanted: &Thumbprint, connection: &Connection) -> Result<(), Refusal> {
+        require(*wanted == connection.certificate.thumbprint(), Check::Certificate)
     }
 
     /// The proof from the `Session-Binding-Proof` fields, `None` when there is no such field.
@@ -122,8 +122,8 @@ pub trait Steps: Send + Sync {
     ///
     /// # Errors
     /// [`Check::Alg`].
-    fn alg(&self, proof: &Proof, certificate: &Certificate) -> Result<(), Refusal> {
-        algorithm_of(proof, certificate).map(drop)
+    fn alg(&self, proof: &Proof, connection: &Connection, token: &str) -> Result<(), Refusal> {
+        algorithm_of(proof, &connection.certificate).map(drop)
     }
 
     /// `x5t#S256` in the proof's header: this certificate.

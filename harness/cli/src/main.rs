@@ -1,2 +1,71 @@
-//! placeholder
-fn main() {}
+//! `ekmcheck`: conformance suite and fuzzing harness for TLS-session-bound access tokens.
+
+mod args;
+mod list;
+mod run;
+mod scenarios;
+mod schema;
+mod selftest;
+mod show;
+mod vectors;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser as _};
+
+use args::{Cli, Command};
+
+/// Exit status for a mistake in what the tool was given: arguments, files, names.
+const USAGE: u8 = 2;
+/// Exit status for a failure of the tool itself.
+const HARNESS: u8 = 4;
+
+/// Why a command did not come to a result.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Trouble {
+    /// What was given is at fault; the text names the place and the mend.
+    #[error("{0}")]
+    Given(String),
+    /// The tool or the machine is at fault.
+    #[error("{0}")]
+    Harness(String),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match cli.command {
+        None => run::run(&cli.run),
+        Some(Command::Run(args)) => run::run(&args),
+        Some(Command::List(args)) => list::list(&args),
+        Some(Command::Show(args)) => show::show(&args),
+        Some(Command::Selftest(args)) => selftest::selftest(&args),
+        Some(Command::Vectors(args)) => vectors::vectors(&args),
+        Some(Command::Schema(args)) => schema::schema(&args),
+        Some(Command::Completions { shell }) => {
+            clap_complete::generate(shell, &mut Cli::command(), "ekmcheck", &mut std::io::stdout());
+            Ok(0)
+        }
+    };
+    match done {
+        Ok(status) => ExitCode::from(status),
+        Err(trouble) => {
+            use std::io::Write as _;
+            // Nothing is left to be done when even that cannot be written.
+            let _ = writeln!(anstream::stderr(), "error: {trouble}");
+            ExitCode::from(if matches!(trouble, Trouble::Given(_)) { USAGE } else { HARNESS })
+        }
+    }
+}
+
+/// Prints to standard output; a reader that went away ends the output, not the tool.
+pub(crate) fn print(text: &str) {
+    use std::io::Write as _;
+    let mut out = anstream::stdout();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Prints to standard error.
+pub(crate) fn note(text: &str) {
+    use std::io::Write as _;
+    let _ = writeln!(anstream::stderr(), "{text}");
+}

@@ -77,6 +77,8 @@ impl Alteration {
 /// Another spelling of the same octets: the unused bits of the last character are set.
 pub(crate) use claims::other_spelling;
 
+pub use header::pem;
+
 const fn row(name: &'static str, changes: &'static str, leads: Leads, edit: Edit) -> Alteration {
     Alteration { name, changes, leads, needs_other: false, edit }
 }

@@ -8,6 +8,8 @@ pub mod document;
 pub mod issuer;
 pub mod keys;
 pub mod pki;
+#[cfg(feature = "properties")]
+pub mod properties;
 pub mod recipe;
 
 /// Why something could not be made.

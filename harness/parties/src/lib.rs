@@ -1,4 +1,12 @@
-//! placeholder
+//! The parties over real TLS: a resource server and a client, right by default or faulty in one named way.
+//!
+//! [`wire`] knows TLS and HTTP and nothing of tokens, [`resource`] is the resource server, [`tokens`] checks access
+//! tokens, [`fault`] is the table of what can be wrong with a server.
+
+pub mod clock;
+pub mod fault;
+pub mod resource;
+pub mod tokens;
 
 /// TLS and HTTP between a client and a server, with the exporter values of every connection.
 pub mod wire;

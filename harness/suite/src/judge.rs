@@ -1,8 +1,11 @@
 //! From a case and its transcripts to a verdict. Touches nothing, knows nothing of sockets.
 //!
 //! A refusal proves nothing alone, so controls bracket it: if a control fails, the case is inconclusive, unless the
-//! subject accepted what it had to refuse, which no control excuses.
+//! subject accepted what it had to refuse, which no control excuses. One acceptance is excused: the draft's own figure
+//! lets a hit for (connection, token) stand for the verification of the proof, so a wrong proof that is accepted on such
+//! a hit is an observation (ambiguity A-03), as long as neither its presence nor a per-request claim is at stake.
 
+mod cache;
 mod exporter;
 mod words;
 
@@ -117,6 +120,10 @@ impl Bench<'_> {
                 self.own(self.deviation(), format!("a right request was refused: {seen}"));
             }
             Expect::Accepted => {}
+            Expect::Refused(_) if is_accepted(&exchanged.reaction) && cache::may_excuse(transcript, exchanged) => {
+                let reason = "accepted on a binding that was verified before, whatever the proof: contested, A-03";
+                self.own(Verdict::Observed, reason.to_owned());
+            }
             Expect::Refused(_) if is_accepted(&exchanged.reaction) => {
                 let mut reason = "accepted what it must refuse".to_owned();
                 if let Some(named) = &named {
@@ -160,7 +167,7 @@ impl Bench<'_> {
             }
         }
         if self.names(ERROR_DESCRIPTION)
-            && !bearer(answer).is_some_and(|b| b.parameter("error_description").is_some_and(|d| !d.is_empty()))
+            && bearer(answer).is_none_or(|b| b.parameter("error_description").is_none_or(str::is_empty))
         {
             self.wire(ERROR_DESCRIPTION, "no error_description".to_owned());
         }

@@ -12,3 +12,4 @@ pub mod play;
 pub mod report;
 pub mod requirement;
 pub mod transcript;
+pub mod vector;

@@ -254,7 +254,9 @@ impl Case {
         }
         let (Some(alter), Some(expect)) = (&self.alter, &self.expect) else { return Vec::new() };
         let connect = || Step::Connect(Connect { name: "it".to_owned(), ..Connect::default() });
-        let good = || Step::Send(Send { control: true, ..Send::new("it", Expect::Accepted) });
+        // A proof with a jti serves one request.
+        let once = self.claims.contains(&PerRequestClaim::Jti).then_some(ProofSource::Fresh);
+        let good = || Step::Send(Send { control: true, proof: once.clone(), ..Send::new("it", Expect::Accepted) });
         // A token of its own: an altered token must not replace the one that the controls use, and an altered proof is
         // made for the controls' token.
         let altered = || Step::Send(Send { alter: Some(alter.clone()), ..Send::new("it", expect.clone()) });

@@ -262,7 +262,8 @@ fn other_rsa(proof: &mut ProofRecipe, algorithm: Algorithm) {
 }
 
 /// PEM with lines of 64 characters and a newline at the end, as most tools write it.
-pub(super) fn pem(label: &str, der: &[u8]) -> String {
+#[must_use]
+pub fn pem(label: &str, der: &[u8]) -> String {
     let text = STANDARD.encode(der);
     let mut out = format!("-----BEGIN {label}-----\n");
     for line in text.as_bytes().chunks(64) {

@@ -29,7 +29,7 @@ pub(super) const TABLE: &[Alteration] = &[
         "token-signature-altered",
         "token.signature",
         Leads::Refused(Check::Token),
-        TokenText(|t| super::text::with_first_signature_character_changed(t)),
+        TokenText(super::text::with_first_signature_character_changed),
     ),
     row(
         "token-expired",

@@ -1,20 +1,18 @@
 //! Names the mistake behind a wrong exporter value.
 
-use crate::transcript::{Exchanged, Transcript};
+use crate::transcript::{Event, Exchanged, Transcript};
 
 /// What is wrong with the exporter value that a proof carried, if it is wrong and the mistake is a known one.
 #[must_use]
 pub fn mistake(transcript: &Transcript, exchanged: &Exchanged) -> Option<String> {
     let carried = exchanged.ekm.as_ref()?;
     // The connection of that name that was opened last before the exchange carries the request.
-    let mut own = None;
-    let mut others = Vec::new();
-    for connection in transcript.connections() {
-        if connection.name == exchanged.on {
-            own = Some(connection);
-        }
-        others.push(connection);
-    }
+    let before = transcript.events.iter().take_while(|e| match e {
+        Event::Exchanged(other) => !std::ptr::eq(&raw const **other, exchanged),
+        _ => true,
+    });
+    let others: Vec<_> = before.filter_map(|e| if let Event::Connected(c) = e { Some(c) } else { None }).collect();
+    let own = others.iter().rev().find(|c| c.name == exchanged.on);
     let own = own?;
     let named = |fingerprint: &str| own.exporters.iter().find(|(_, f)| f == fingerprint).map(|(n, _)| n.as_str());
     let right = own.exporters.iter().find(|(n, _)| n == "right").map(|(_, f)| f.as_str());

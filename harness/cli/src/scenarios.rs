@@ -1,0 +1,169 @@
+//! Finds and reads case files, embedded or from a directory.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use ekmcheck_forge::{alteration, pki};
+use ekmcheck_suite::{
+    case::Case,
+    load::{self, Names},
+    requirement::Ledger,
+};
+use include_dir::{Dir, include_dir};
+
+use crate::Trouble;
+
+static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../scenarios");
+
+/// The folder of the resource server's cases.
+const ROLE: &str = "resource-server";
+
+/// All cases and the ledger.
+pub(crate) struct Scenarios {
+    pub(crate) ledger: Ledger,
+    pub(crate) cases: Vec<Case>,
+}
+
+/// Reads everything from the directory, or what is embedded.
+pub(crate) fn all(directory: Option<&Path>) -> Result<Scenarios, Trouble> {
+    let files = match directory {
+        None => embedded(),
+        Some(directory) => from_disk(directory)?,
+    };
+    let (path, text) = files
+        .iter()
+        .find(|(path, _)| path == "requirements.json")
+        .ok_or_else(|| Trouble::Given(format!("no requirements.json in {}", shown(directory))))?;
+    let ledger = load::ledger(&located(directory, path), text).map_err(|e| Trouble::Given(e.to_string()))?;
+    let names = Names {
+        alterations: alteration::table().map(|a| a.name.to_owned()).collect(),
+        clients: pki::CLIENTS.iter().map(|n| (*n).to_owned()).collect(),
+    };
+    let (mut cases, mut faults) = (Vec::new(), Vec::new());
+    for (path, text) in &files {
+        let Some(stem) = path.strip_prefix(ROLE).and_then(|p| p.strip_prefix('/')?.strip_suffix(".json")) else {
+            continue;
+        };
+        match load::case(&located(directory, path), stem, text, &ledger, &names) {
+            Ok(case) => cases.push(case),
+            Err(fault) => faults.push(fault.to_string()),
+        }
+    }
+    if !faults.is_empty() {
+        return Err(Trouble::Given(faults.join("\nerror: ")));
+    }
+    cases.sort_by(|a, b| a.id.cmp(&b.id));
+    Ok(Scenarios { ledger, cases })
+}
+
+/// The cases that the patterns select; all if there is none.
+pub(crate) fn select(cases: Vec<Case>, patterns: &[String]) -> Vec<Case> {
+    if patterns.is_empty() {
+        return cases;
+    }
+    let ids: BTreeSet<String> = cases.iter().map(|c| c.id.clone()).collect();
+    let matches = |id: &str, pattern: &str| match pattern {
+        // A whole id means that case and not those whose ids begin with it.
+        exact if ids.contains(exact) => id == exact,
+        wild if wild.contains('*') => wildcard(wild, id),
+        part => id.contains(part),
+    };
+    cases.into_iter().filter(|c| patterns.iter().any(|p| matches(&c.id, p))).collect()
+}
+
+/// `*` stands for any run of characters.
+fn wildcard(pattern: &str, text: &str) -> bool {
+    let parts: Vec<&str> = pattern.split('*').collect();
+    let (Some(first), Some(last)) = (parts.first(), parts.last()) else { return false };
+    let Some(mut rest) = text.strip_prefix(first) else { return false };
+    for part in &parts[1..parts.len() - 1] {
+        match rest.find(part) {
+            Some(at) => rest = &rest[at + part.len()..],
+            None => return false,
+        }
+    }
+    rest.ends_with(last)
+}
+
+fn embedded() -> Vec<(String, String)> {
+    fn walk(dir: &Dir<'_>, out: &mut Vec<(String, String)>) {
+        for file in dir.files() {
+            let path = file.path().to_string_lossy().replace('\\', "/");
+            out.extend(file.contents_utf8().map(|text| (path, text.to_owned())));
+        }
+        dir.dirs().for_each(|d| walk(d, out));
+    }
+    let mut files = Vec::new();
+    walk(&EMBEDDED, &mut files);
+    files
+}
+
+fn from_disk(root: &Path) -> Result<Vec<(String, String)>, Trouble> {
+    fn walk(root: &Path, at: &Path, out: &mut Vec<(String, String)>) -> Result<(), Trouble> {
+        let trouble = |path: &Path, e: &std::io::Error| Trouble::Given(format!("{}: {e}", path.display()));
+        for entry in fs::read_dir(at).map_err(|e| trouble(at, &e))? {
+            let path = entry.map_err(|e| trouble(at, &e))?.path();
+            if path.is_dir() {
+                walk(root, &path, out)?;
+            } else if path.extension().is_some_and(|e| e == "json") {
+                let text = fs::read_to_string(&path).map_err(|e| trouble(&path, &e))?;
+                let relative = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().replace('\\', "/");
+                out.push((relative, text));
+            }
+        }
+        Ok(())
+    }
+    let mut files = Vec::new();
+    walk(root, root, &mut files)?;
+    Ok(files)
+}
+
+fn located(directory: Option<&Path>, path: &str) -> String {
+    directory.map_or_else(|| format!("scenarios/{path}"), |d| d.join(path).display().to_string())
+}
+
+fn shown(directory: Option<&Path>) -> String {
+    directory.map_or_else(|| "the embedded scenarios".to_owned(), |d| d.display().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_embedded_cases_load_and_the_ledger_is_whole() {
+        let scenarios = all(None).unwrap();
+        assert!(scenarios.cases.len() > 200, "{}", scenarios.cases.len());
+        assert_eq!(scenarios.ledger.lint(&scenarios.cases), Vec::<String>::new());
+    }
+
+    #[test]
+    fn patterns() {
+        assert!(wildcard("rs.*.zero", "rs.exporter.zero"));
+        assert!(wildcard("*zero", "rs.exporter.zero"));
+        assert!(!wildcard("rs.*.zero", "rs.exporter.zeros"));
+        let cases = all(None).unwrap().cases;
+        let select = |pattern: &str| select(cases.clone(), &[pattern.to_owned()]).len();
+        assert_eq!(select("rs.exporter.no-context"), 1, "an id is not a prefix of others");
+        assert!(select("rs.exporter") > 10);
+        assert!(select("rs.*.missing") > 3);
+        assert_eq!(select("nothing-like-that"), 0);
+    }
+
+    #[test]
+    fn expectations_agree_with_the_table_of_alterations() {
+        use ekmcheck_forge::alteration::Leads;
+        use ekmcheck_suite::case::Expect;
+        for case in all(None).unwrap().cases {
+            let Some(altered) = case.alter.as_deref().and_then(alteration::named) else { continue };
+            let agrees = match (&case.expect, altered.leads) {
+                (Some(Expect::Accepted), Leads::Accepted) => true,
+                (Some(Expect::Refused(refused)), Leads::Refused(check)) => {
+                    refused.check.as_deref() == Some(check.name())
+                }
+                (Some(Expect::Observed), Leads::Open(_)) => true,
+                _ => false,
+            };
+            assert!(agrees, "{}: {:?} against {:?}", case.id, case.expect, altered.leads);
+        }
+    }
+}

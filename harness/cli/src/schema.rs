@@ -1,0 +1,49 @@
+//! `ekmcheck schema`.
+
+use ekmcheck_suite::{case::Case, report::Report, requirement::Ledger, transcript::Transcript, vector::Vector};
+use schemars::schema_for;
+
+use crate::{
+    Trouble,
+    args::{SchemaArgs, SchemaOf},
+    print, run,
+};
+
+/// Prints the schema.
+pub(crate) fn schema(args: &SchemaArgs) -> Result<u8, Trouble> {
+    print(&text(args.format)?);
+    Ok(0)
+}
+
+/// The schema as it stands in a file.
+pub(crate) fn text(format: SchemaOf) -> Result<String, Trouble> {
+    run::json(&match format {
+        SchemaOf::Case => schema_for!(Case),
+        SchemaOf::Requirements => schema_for!(Ledger),
+        SchemaOf::Report => schema_for!(Report),
+        SchemaOf::Transcript => schema_for!(Transcript),
+        SchemaOf::Vector => schema_for!(Vector),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn the_files_are_what_the_types_say() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        for (format, path) in [
+            (SchemaOf::Case, "scenarios/schema/case.schema.json"),
+            (SchemaOf::Requirements, "scenarios/schema/requirements.schema.json"),
+            (SchemaOf::Report, "scenarios/schema/report.schema.json"),
+            (SchemaOf::Transcript, "scenarios/schema/transcript.schema.json"),
+            (SchemaOf::Vector, "vectors/schema/vector.schema.json"),
+        ] {
+            let file = std::fs::read_to_string(root.join(path)).unwrap_or_default();
+            assert!(file == text(format).unwrap(), "{path} is out of date; write it anew with `ekmcheck schema`");
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! `ekmcheck selftest`: the suite is tested by servers with one thing wrong, and by right ones that look unusual.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use ekmcheck_player::{
+    run::{Pick, Plan, Played},
+    subject::{Subject, faults, variations},
+    world::World,
+};
+use ekmcheck_suite::{
+    case::{Case, Expect, Transport},
+    outcome::{Outcome, Verdict},
+    report::Report,
+    requirement::Ledger,
+    transcript::Transcript,
+};
+use serde::Serialize;
+
+use crate::{
+    Trouble,
+    args::{SelftestArgs, jobs},
+    print, run, scenarios,
+};
+
+/// `kill-matrix.json`.
+#[derive(Serialize)]
+struct Matrix {
+    ekmcheck: String,
+    draft: String,
+    /// What is wrong with the suite; empty if nothing.
+    findings: Vec<String>,
+    /// Every fault with all cases that catch it.
+    faults: Vec<Row>,
+    /// Every harmless variation with the cases that blame it: none.
+    variations: Vec<Row>,
+    /// Every case with the faults that it catches.
+    cases: BTreeMap<String, Vec<String>>,
+    /// How many plays it took.
+    plays: usize,
+    seconds: f64,
+}
+
+#[derive(Serialize)]
+struct Row {
+    name: String,
+    does: String,
+    named: Vec<String>,
+    caught_by: Vec<String>,
+}
+
+struct Bench {
+    world: Arc<World>,
+    cases: Arc<Vec<Case>>,
+    ledger: Arc<Ledger>,
+    jobs: usize,
+}
+
+/// Plays all faults and variations; returns 0 if the suite sees what it should and blames nobody else, else 1.
+pub(crate) fn selftest(args: &SelftestArgs) -> Result<u8, Trouble> {
+    let begun = std::time::Instant::now();
+    let all = scenarios::all(None)?;
+    let chosen: Vec<_> =
+        faults().filter(|f| args.fault.is_empty() || args.fault.iter().any(|n| f.name.contains(n.as_str()))).collect();
+    if chosen.is_empty() {
+        let known = faults().map(|f| f.name);
+        let name = args.fault.first().map_or("", String::as_str);
+        return Err(Trouble::Given(format!(
+            "there is no fault {name:?}; {}",
+            ekmcheck_suite::load::suggestion(name, known)
+        )));
+    }
+    let whole = chosen.len() == faults().count();
+    let matrix = run::runtime()?.block_on(async {
+        let bench = Bench {
+            world: Arc::new(World::at(run::now()?).map_err(|e| Trouble::Harness(e.to_string()))?),
+            cases: Arc::new(all.cases),
+            ledger: Arc::new(all.ledger),
+            jobs: jobs(args.jobs),
+        };
+        let mut matrix = Matrix {
+            ekmcheck: env!("CARGO_PKG_VERSION").to_owned(),
+            draft: ekmcheck_suite::report::DRAFT.to_owned(),
+            findings: bench.ledger.lint(&bench.cases),
+            faults: Vec::new(),
+            variations: Vec::new(),
+            cases: bench.cases.iter().map(|c| (c.id.clone(), Vec::new())).collect(),
+            plays: 0,
+            seconds: 0.0,
+        };
+        bench.right(Subject::Reference, &mut matrix).await;
+        for variation in variations() {
+            bench.right(Subject::Variation(variation), &mut matrix).await;
+        }
+        for (turn, fault) in chosen.iter().enumerate() {
+            let pick = if args.all_transports { Pick::All } else { Pick::Turn(turn) };
+            let (report, _) = bench.play(Subject::Fault(fault), pick).await;
+            bench.caught(fault, &report, &mut matrix);
+        }
+        if whole {
+            bench.unkilled(&mut matrix);
+        }
+        Ok::<_, Trouble>(matrix)
+    })?;
+    let matrix = Matrix { seconds: begun.elapsed().as_secs_f64(), ..matrix };
+    run::write_file(&args.report, "kill-matrix.json", &run::json(&matrix)?)?;
+    let mut out = String::new();
+    for finding in &matrix.findings {
+        out.push_str(&format!("\x1b[31mfinding\x1b[0m  {finding}\n"));
+    }
+    let caught = matrix.faults.iter().filter(|f| !f.caught_by.is_empty()).count();
+    let kills: usize = matrix.faults.iter().map(|f| f.caught_by.len()).sum();
+    out.push_str(&format!(
+        "{caught} of {} faults caught, {kills} kills, {} variations and the reference blamed by {} cases, {} cases, {} plays, {:.1} s\n",
+        matrix.faults.len(),
+        matrix.variations.len(),
+        matrix.variations.iter().map(|v| v.caught_by.len()).sum::<usize>(),
+        matrix.cases.len(),
+        matrix.plays,
+        matrix.seconds
+    ));
+    out.push_str(&format!("matrix: {}\n", args.report.join("kill-matrix.json").display()));
+    print(&out);
+    Ok(u8::from(!matrix.findings.is_empty()))
+}
+
+impl Bench {
+    async fn play(&self, subject: Subject, pick: Pick) -> (Report, Vec<Played>) {
+        let plan = Plan {
+            subject,
+            cases: self.cases.clone(),
+            ledger: self.ledger.clone(),
+            transports: Transport::ALL.to_vec(),
+            pick,
+            jobs: self.jobs,
+            seed: 1,
+            measure_floor: false,
+        };
+        ekmcheck_player::run::run(self.world.clone(), plan, |_| {}, std::future::pending()).await
+    }
+
+    /// A right server: nothing may blame it, and every case must come to a conclusion.
+    async fn right(&self, subject: Subject, matrix: &mut Matrix) {
+        let (report, played) = self.play(subject, Pick::All).await;
+        matrix.plays += report.cost.plays;
+        let blames: Vec<&Outcome> =
+            report.cases.iter().filter(|o| !matches!(o.verdict, Verdict::Pass | Verdict::Observed)).collect();
+        for outcome in &blames {
+            let (name, on) = (subject.name(), outcome.transport.name());
+            matrix.findings.push(format!(
+                "{name}: {} on {on} comes to {}: {} (seen: {})",
+                outcome.id,
+                outcome.verdict.name(),
+                outcome.reason,
+                outcome.seen
+            ));
+        }
+        if matches!(subject, Subject::Reference) {
+            for played in &played {
+                let case = self.cases.iter().find(|c| c.id == played.outcome.id);
+                matrix.findings.extend(case.and_then(|c| wrong_cause(c, &played.transcripts)));
+            }
+        }
+        if let Subject::Variation(variation) = subject {
+            matrix.variations.push(Row {
+                name: variation.name.to_owned(),
+                does: variation.does.to_owned(),
+                named: Vec::new(),
+                caught_by: blames.iter().map(|o| o.id.clone()).collect(),
+            });
+        }
+    }
+
+    fn caught(&self, fault: &'static ekmcheck_player::subject::Fault, report: &Report, matrix: &mut Matrix) {
+        matrix.plays += report.cost.plays;
+        let mut caught_by: Vec<String> = report.cases.iter().filter(|o| self.kills(o)).map(|o| o.id.clone()).collect();
+        caught_by.dedup();
+        for id in &caught_by {
+            matrix.cases.entry(id.clone()).or_default().push(fault.name.to_owned());
+        }
+        for named in fault.caught_by {
+            if !self.cases.iter().any(|c| c.id == *named) {
+                matrix.findings.push(format!("fault {} names a case that there is not: {named}", fault.name));
+            } else if !caught_by.iter().any(|c| c == named) {
+                let seen = report.cases.iter().find(|o| o.id == *named);
+                let seen = seen.map(|o| format!(" ({}: {})", o.transport.name(), o.seen)).unwrap_or_default();
+                matrix.findings.push(format!("fault {} is not caught by {named}{seen}", fault.name));
+            }
+        }
+        for outcome in report.cases.iter().filter(|o| o.verdict == Verdict::Error) {
+            matrix
+                .findings
+                .push(format!("fault {}: {} ends by a harness fault: {}", fault.name, outcome.id, outcome.reason));
+        }
+        matrix.faults.push(Row {
+            name: fault.name.to_owned(),
+            does: fault.does.to_owned(),
+            named: fault.caught_by.iter().map(|c| (*c).to_owned()).collect(),
+            caught_by,
+        });
+    }
+
+    /// A kill counts only by a requirement that the case is about: a server that answers 403 must not make all checks
+    /// look alive.
+    fn kills(&self, outcome: &Outcome) -> bool {
+        let case = self.cases.iter().find(|c| c.id == outcome.id);
+        case.is_some_and(|c| {
+            outcome.requirements.iter().any(|r| r.verdict.is_deviation() && c.requirements.contains(&r.id))
+        })
+    }
+
+    fn unkilled(&self, matrix: &mut Matrix) {
+        for case in self.cases.iter().filter(|c| !c.is_observation()) {
+            if matrix.cases.get(&case.id).is_none_or(Vec::is_empty) {
+                matrix.findings.push(format!("case {} catches no fault", case.id));
+            }
+        }
+    }
+}
+
+/// On the reference a refusal must come from the check that the case names; anything else is right for a wrong reason.
+fn wrong_cause(case: &Case, transcripts: &[Transcript]) -> Option<String> {
+    for exchanged in transcripts.iter().flat_map(Transcript::exchanges) {
+        let Expect::Refused(refused) = &exchanged.expect else { continue };
+        let Some(wanted) = &refused.check else { continue };
+        if exchanged.check.as_ref() != Some(wanted) {
+            let seen = exchanged.check.as_deref().unwrap_or("no check");
+            return Some(format!("{}: the reference refuses by {seen} and not by {wanted}", case.id));
+        }
+    }
+    None
+}

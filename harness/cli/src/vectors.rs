@@ -1,0 +1,57 @@
+//! `ekmcheck vectors`.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use crate::{
+    Trouble,
+    args::{SchemaOf, VectorsAction, VectorsArgs},
+    note, print, run, schema,
+};
+
+/// Writes or checks; returns the exit status.
+pub(crate) fn vectors(args: &VectorsArgs) -> Result<u8, Trouble> {
+    let made: BTreeMap<String, String> =
+        ekmcheck_player::vectors::files().map_err(|e| Trouble::Harness(e.to_string()))?.into_iter().collect();
+    match &args.action {
+        VectorsAction::Write { directory } => {
+            for (path, text) in &made {
+                let path = Path::new(path);
+                let folder = directory.join(path.parent().unwrap_or(Path::new("")));
+                let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+                run::write_file(&folder, &name, text)?;
+            }
+            run::write_file(&directory.join("schema"), "vector.schema.json", &schema::text(SchemaOf::Vector)?)?;
+            print(&format!("{} vectors written to {}\n", made.len(), directory.display()));
+            Ok(0)
+        }
+        VectorsAction::Check { directory } => check(directory, &made),
+    }
+}
+
+fn check(directory: &Path, made: &BTreeMap<String, String>) -> Result<u8, Trouble> {
+    let mut faults = Vec::new();
+    for (path, text) in made {
+        let file = directory.join(path);
+        match fs::read_to_string(&file) {
+            Ok(found) if found == *text => {}
+            Ok(_) => faults.push(format!("{}: differs from what is made", file.display())),
+            Err(e) => faults.push(format!("{}: {e}", file.display())),
+        }
+    }
+    let folders = fs::read_dir(directory)
+        .map_err(|e| Trouble::Given(format!("{}: {e}", directory.display())))?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.is_dir() && !path.ends_with("schema"));
+    for file in folders.filter_map(|folder| fs::read_dir(folder).ok()).flatten().filter_map(Result::ok) {
+        let path = file.path();
+        let relative = path.strip_prefix(directory).unwrap_or(&path).to_string_lossy().replace('\\', "/");
+        if !made.contains_key(&relative) {
+            faults.push(format!("{}: is not made by anything", path.display()));
+        }
+    }
+    for fault in &faults {
+        note(fault);
+    }
+    print(&format!("{} vectors, {} not as they should be\n", made.len(), faults.len()));
+    Ok(u8::from(!faults.is_empty()))
+}

@@ -1,0 +1,101 @@
+//! Where a campaign starts: one input for each thing that is known to be worth trying.
+
+use arbitrary::{Arbitrary as _, Unstructured};
+
+use super::{
+    attack::ATTACKS,
+    plan::{Plan, Rewrite, Row, Step, USUAL},
+    stage::{CLIENTS, Scene, stage},
+};
+use crate::{
+    keys::Signing,
+    recipe::{PerRequest, Setting},
+};
+
+/// The name of a file and its octets.
+pub type Seed = (String, Vec<u8>);
+
+/// Rows whose proofs a reader may stumble over; to it, one wrong hash looks like another.
+const READABLE: [&str; 6] =
+    ["proof.segments", "proof.header", "proof.payload", "proof.signature", "proof.claims.iat", "proof.claims.htu"];
+
+/// Proofs as they go over the wire: right ones for each kind of key, and the altered ones that test a reader.
+pub(super) fn proof_bytes() -> Vec<Seed> {
+    let Ok(plan) = Plan::arbitrary(&mut Unstructured::new(&[])) else { return Vec::new() };
+    let claims = PerRequest { jti: true, htm: true, htu: true };
+    let stage = stage();
+    let mut seeds = Vec::new();
+    for name in CLIENTS {
+        let scene = Scene { client: stage.client(name), ..Scene::new(&plan) };
+        let setting = Setting { signing: Signing::Frozen, claims, ..scene.setting() };
+        seeds.push((format!("right-{name}"), scene.proof(&setting, scene.token(), &[]).into_bytes()));
+    }
+    let scene = Scene::new(&plan);
+    let setting = Setting { signing: Signing::Frozen, claims, ..scene.setting() };
+    for row in stage.proof_rows.iter().filter(|row| READABLE.contains(&row.changes)) {
+        let proof = scene.proof(&setting, scene.token(), &[Step::Row(Row(row))]);
+        seeds.push((row.name.to_owned(), proof.into_bytes()));
+    }
+    for row in &stage.text_rows {
+        let right = scene.proof(&setting, scene.token(), &[]);
+        seeds.push((row.name.to_owned(), Rewrite::Row(Row(row)).rewritten(right, &setting).into_bytes()));
+    }
+    seeds
+}
+
+/// Plans: each kind of key, each row of the table, each attack. See [`Plan`] for what an octet means.
+pub(super) fn proof_structured() -> Vec<Seed> {
+    const ALL_CLAIMS: u8 = 7;
+    /// Seven of eight choices leave token and proof as they are.
+    const ALTERED: u8 = 7;
+    let mut seeds = vec![("right".to_owned(), Vec::new())];
+    let mut add = |kind: &str, name: &str, octets: &[u8]| seeds.push((format!("{kind}-{name}"), octets.to_vec()));
+    for (index, name) in (0..).zip(USUAL).take(CLIENTS.len()) {
+        add("client", name, &[index, ALL_CLAIMS]);
+    }
+    for (index, row) in (0..).zip(&stage().token_rows) {
+        add("token", row.name, &[0, ALL_CLAIMS, 0, ALTERED, index]);
+    }
+    for (index, attack) in (0..).zip(&ATTACKS) {
+        add("attack", attack.name, &[0, ALL_CLAIMS, 0, 0, ALTERED, index]);
+    }
+    for (index, row) in (0..).zip(&stage().proof_rows) {
+        // These rows say something about one kind of key.
+        let client = match row.name {
+            "alg-fully-specified" => "ed25519",
+            "alg-rs256" | "alg-ps384" => "rsa2048",
+            _ => CLIENTS[0],
+        };
+        let client = (0..).zip(USUAL).find(|(_, name)| *name == client).map_or(0, |(index, _)| index);
+        add("row", row.name, &[client, ALL_CLAIMS, 0, 0, 0, 1, 0, index]);
+    }
+    for (index, row) in (0..).zip(&stage().text_rows) {
+        add("row", row.name, &[0, ALL_CLAIMS, 0, 0, 0, 1, 8, index]);
+    }
+    seeds
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_seed_is_what_its_name_says() {
+        for (name, octets) in proof_structured() {
+            let plan = Plan::arbitrary(&mut Unstructured::new(&octets)).unwrap();
+            let (kind, rest) = name.split_once('-').unwrap_or((&name, ""));
+            let found = match kind {
+                "right" => String::new(),
+                "client" => plan.client.to_owned(),
+                "token" => stage().token_rows[plan.token - 1].name.to_owned(),
+                "attack" => plan.attack.unwrap().name.to_owned(),
+                "row" => match (&plan.steps[..], &plan.rewrites[..]) {
+                    ([Step::Row(Row(row))], []) | ([], [Rewrite::Row(Row(row))]) => row.name.to_owned(),
+                    _ => format!("{plan:?}"),
+                },
+                _ => panic!("{name}"),
+            };
+            assert_eq!(found, rest, "{plan:?}");
+        }
+    }
+}

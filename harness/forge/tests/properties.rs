@@ -1,0 +1,246 @@
+//! The fuzz targets' properties without a fuzzing engine: on generated inputs, on every file of the corpora and of the
+//! regressions, and on guards that are wrong, which they have to find.
+
+#![expect(clippy::unwrap_used, reason = "a helper that fails is a failing test")]
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+};
+
+use ekmcheck_binding::{
+    base64url,
+    cache::{EntryKey, Scope},
+    confirmation::Confirmation,
+    digest::TokenHash,
+    guard::Connection,
+    proof::Proof,
+    refusal::{Check, Refusal},
+    steps::{ByTheDraft, Moment, Steps},
+};
+use ekmcheck_forge::properties::{TARGETS, Target, proof_bytes, proof_structured, proof_structured_on};
+use proptest::{
+    collection::vec,
+    prelude::*,
+    test_runner::{RngAlgorithm, TestRng, TestRunner},
+};
+
+/// The same inputs at every run: a finding here must not depend on the day.
+fn holds<T: std::fmt::Debug>(cases: u32, inputs: impl Strategy<Value = T>, check: impl Fn(T)) {
+    let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
+    let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    TestRunner::new_with_rng(config, rng)
+        .run(&inputs, |input| {
+            check(input);
+            Ok(())
+        })
+        .unwrap();
+}
+
+fn seeds(target: &str) -> Vec<Vec<u8>> {
+    let target = TARGETS.iter().find(|t| t.name == target).unwrap();
+    (target.seeds)().into_iter().map(|(_, octets)| octets).collect()
+}
+
+/// Seeds with a few octets changed, put in or taken out.
+fn mutated(seeds: Vec<Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
+    let edit = (any::<prop::sample::Index>(), any::<u8>(), 0..3_u8);
+    (prop::sample::select(seeds), vec(edit, 1..4)).prop_map(|(mut octets, edits)| {
+        for (at, octet, how) in edits {
+            let at = at.index(octets.len() + 1);
+            match how {
+                0 => octets.insert(at, octet),
+                1 if at < octets.len() => octets[at] = octet,
+                2 if at < octets.len() => _ = octets.remove(at),
+                _ => octets.push(octet),
+            }
+        }
+        octets
+    })
+}
+
+#[test]
+fn proof_bytes_on_any_octets() {
+    holds(2_000, vec(any::<u8>(), 0..200), |octets| proof_bytes(&octets));
+}
+
+#[test]
+fn proof_bytes_on_texts_like_a_jws() {
+    holds(2_000, "[A-Ba-b0-9_=.-]{0,40}", |text| proof_bytes(text.as_bytes()));
+}
+
+/// Near JSON in near base64url, to get past the first reader to the second.
+#[test]
+fn proof_bytes_on_segments_like_json() {
+    let json = r#"\{("(iat|jti|htu|\\u0061|a)":(-?[0-9]{1,3}(\.5)?(e[0-9]{1,3})?|"[a-c\\/?%u0-9]{0,6}"|\[(1,)?\{\}\]|null),?){0,3}\}"#;
+    holds(4_000, (json, json, "[A-Za-z0-9_-]{0,3}"), |(header, claims, signature)| {
+        let segment = |text: &str| base64url::encode(text.as_bytes());
+        proof_bytes(format!("{}.{}.{signature}", segment(&header), segment(&claims)).as_bytes());
+    });
+}
+
+#[test]
+fn proof_bytes_on_mutated_seeds() {
+    holds(1_000, mutated(seeds("proof_bytes")), |octets| proof_bytes(&octets));
+}
+
+#[test]
+fn proof_structured_on_any_octets() {
+    holds(800, vec(any::<u8>(), 0..40), |octets| proof_structured(&octets));
+}
+
+#[test]
+fn proof_structured_on_mutated_seeds() {
+    holds(800, mutated(seeds("proof_structured")), |octets| proof_structured(&octets));
+}
+
+fn fuzz() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz")
+}
+
+/// The inputs in a folder, which a target without findings need not have.
+fn inputs(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let is_input = |path: &PathBuf| path.file_name().unwrap() != "README.md";
+    paths.filter(is_input).map(|path| (path.clone(), fs::read(path).unwrap())).collect()
+}
+
+fn replay(target: &Target, folder: &Path) -> usize {
+    let inputs = inputs(folder);
+    for (path, octets) in &inputs {
+        let finding = catch_unwind(|| (target.check)(octets));
+        assert!(finding.is_ok(), "{} has a finding: {}", target.name, path.display());
+    }
+    inputs.len()
+}
+
+#[test]
+fn every_corpus_holds() {
+    for target in TARGETS {
+        let replayed = replay(&target, &fuzz().join("corpus").join(target.name));
+        assert!(replayed > 0, "there is nothing in the corpus of {}", target.name);
+    }
+}
+
+#[test]
+fn every_regression_holds() {
+    for target in TARGETS {
+        replay(&target, &fuzz().join("regressions").join(target.name));
+    }
+}
+
+/// A target without a corpus is not replayed, and a corpus without a target has rotted.
+#[test]
+fn properties_targets_and_corpora_are_the_same_set() {
+    let names = |folder: &str, wanted: fn(&Path) -> bool| -> BTreeSet<String> {
+        let entries = fs::read_dir(fuzz().join(folder)).unwrap().map(|entry| entry.unwrap().path());
+        let stems = entries.filter(|path| wanted(path)).map(|path| path.file_stem().unwrap().to_owned());
+        stems.map(|stem| stem.into_string().unwrap()).collect()
+    };
+    let properties: BTreeSet<String> = TARGETS.iter().map(|t| t.name.to_owned()).collect();
+    assert_eq!(names("fuzz_targets", |_| true), properties);
+    assert_eq!(names("corpus", |_| true), properties);
+    let regressions = names("regressions", |path| path.is_dir());
+    assert!(regressions.is_subset(&properties), "{regressions:?}");
+    let manifest = fs::read_to_string(fuzz().join("Cargo.toml")).unwrap();
+    for name in &properties {
+        assert!(manifest.contains(&format!("\"{name}\"")), "fuzz/Cargo.toml does not build {name}");
+    }
+}
+
+/// Whether the property finds something with one of its own seeds.
+fn is_found<S: Steps + Clone>(steps: &S) -> bool {
+    seeds("proof_structured")
+        .iter()
+        .any(|octets| catch_unwind(AssertUnwindSafe(|| proof_structured_on(steps, octets))).is_err())
+}
+
+/// A guard that leaves out a check.
+#[derive(Clone)]
+struct Omits(Check, Moment);
+
+impl Steps for Omits {
+    fn omits(&self, check: Check, moment: Moment) -> bool {
+        (self.0, self.1) == (check, moment)
+    }
+}
+
+#[test]
+fn a_guard_that_leaves_out_a_check_is_found() {
+    use Check::{Alg, Ath, Certificate, Crit, Ekm, Htm, Htu, Iat, Jti, Signature, Typ, X5t};
+    let cold = [Certificate, Crit, Typ, X5t, Signature, Ekm, Ath, Iat, Htm, Htu, Jti].map(|c| (c, Moment::Cold));
+    let warm = [Iat, Htm, Htu, Jti].map(|c| (c, Moment::Hit));
+    for (check, moment) in cold.into_iter().chain(warm) {
+        assert!(is_found(&Omits(check, moment)), "without {check}, {moment:?}");
+    }
+    // The step of the signature looks at the algorithm again.
+    assert!(!is_found(&Omits(Alg, Moment::Cold)));
+    assert!(!is_found(&ByTheDraft));
+}
+
+/// Guards that are wrong in another way.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Wrong {
+    NoneIsAnAlgorithm,
+    ScopeWithoutExporter,
+    EntryWithoutProof,
+    EntryWithoutToken,
+    NothingIsBound,
+    ProofIsTrimmed,
+}
+
+impl Steps for Wrong {
+    fn alg(&self, proof: &Proof, connection: &Connection, token: &str) -> Result<(), Refusal> {
+        match *self {
+            Self::NoneIsAnAlgorithm if proof.signature.is_empty() => Ok(()),
+            _ => ByTheDraft.alg(proof, connection, token),
+        }
+    }
+
+    fn signature(&self, proof: &Proof, connection: &Connection, token: &str) -> Result<(), Refusal> {
+        match *self {
+            Self::NoneIsAnAlgorithm if proof.signature.is_empty() => Ok(()),
+            _ => ByTheDraft.signature(proof, connection, token),
+        }
+    }
+
+    fn scope(&self, connection: &Connection) -> Scope {
+        let scope = ByTheDraft.scope(connection);
+        if *self == Self::ScopeWithoutExporter { Scope { exporter: [0; 32], ..scope } } else { scope }
+    }
+
+    fn entry(&self, ath: &TokenHash, proof: &str) -> EntryKey {
+        let entry = ByTheDraft.entry(ath, proof);
+        match self {
+            Self::EntryWithoutProof => EntryKey { proof: [0; 32], ..entry },
+            Self::EntryWithoutToken => EntryKey { ath: TokenHash::of(""), ..entry },
+            _ => entry,
+        }
+    }
+
+    fn confirmation(&self, claims: &ekmcheck_binding::json::Object) -> Result<Confirmation, Refusal> {
+        if *self == Self::NothingIsBound { Ok(Confirmation::Unbound) } else { Confirmation::from_claims(claims) }
+    }
+
+    fn parse(&self, text: &str) -> Result<Proof, Refusal> {
+        let text = if *self == Self::ProofIsTrimmed { text.trim_end_matches('=') } else { text };
+        Proof::parse(text)
+    }
+}
+
+#[test]
+fn a_guard_that_is_wrong_in_another_way_is_found() {
+    for wrong in [
+        Wrong::NoneIsAnAlgorithm,
+        Wrong::ScopeWithoutExporter,
+        Wrong::EntryWithoutProof,
+        Wrong::EntryWithoutToken,
+        Wrong::NothingIsBound,
+        Wrong::ProofIsTrimmed,
+    ] {
+        assert!(is_found(&wrong), "{wrong:?}");
+    }
+}

@@ -1,0 +1,175 @@
+//! Faulty resource servers: the reference with one thing wrong. Each exists so that some case is shown to be able to
+//! fail, and names the cases that must catch it.
+
+mod bent;
+pub(crate) mod lenient;
+mod sight;
+mod table;
+
+pub use bent::Bent;
+pub use sight::Sight;
+
+use ekmcheck_binding::{
+    confirmation::Confirmation,
+    json::Object,
+    proof::Proof,
+    refusal::{Check, WireAnswer},
+    steps::Moment,
+};
+
+use crate::tokens::TokenFault;
+
+/// A server with one thing wrong.
+#[derive(Debug, Clone, Copy)]
+pub struct Fault {
+    /// The name, as in `--subject fault:NAME`.
+    pub name: &'static str,
+    /// What the server does wrong, in a sentence.
+    pub does: &'static str,
+    /// The cases that must catch it, each on at least one transport.
+    pub caught_by: &'static [&'static str],
+    /// How it is built.
+    pub(crate) bends: &'static [Bend],
+}
+
+/// A server that differs from the reference and is right all the same: no case may blame it.
+#[derive(Debug, Clone, Copy)]
+pub struct Variation {
+    /// The name, as in `--subject variation:NAME`.
+    pub name: &'static str,
+    /// What is different.
+    pub does: &'static str,
+    /// How it is built.
+    pub(crate) bends: &'static [Bend],
+}
+
+/// One deviation from the reference.
+#[derive(Clone, Copy)]
+pub(crate) enum Bend {
+    /// Leaves a check out when it is made at that moment; at any if none is given.
+    Omits(Check, Option<Moment>),
+    /// Passes these checks also where that holds.
+    Also(&'static [Check], fn(&Sight<'_>) -> bool),
+    /// Refuses by that check also where that holds.
+    Not(Check, fn(&Sight<'_>) -> bool),
+    /// Forgets refusals by that check.
+    Swallows(Check),
+    /// Takes a per-request claim of a wrong type, or a missing `iat`, for absent.
+    Absent(&'static str),
+    /// Another window for `iat`, in seconds past and ahead.
+    Window(f64, f64),
+    /// Reads what the strict parser refuses.
+    Reads(fn(&str) -> Option<Proof>),
+    /// Reads a confirmation that the strict reader refuses.
+    Confirms(fn(&Object) -> Option<Confirmation>),
+    /// Finds a proof in fields where the reference finds none.
+    Finds(for<'a> fn(&[&'a [u8]]) -> Option<&'a [u8]>),
+    /// Gets tokens wrong.
+    Token(TokenFault),
+    /// Takes the exporter value of that name for its own.
+    Exports(&'static str),
+    /// Believes `TLS-Exporter`.
+    BelievesExporterField,
+    /// Believes certificate fields about whom the token may belong to.
+    BelievesCertificateFields,
+    /// Believes both as if a proxy had sent them.
+    BelievesProxy,
+    /// What a cache entry is kept by.
+    CachesBy(CachesBy),
+    /// Keeps entries when a connection ends.
+    KeepsEntries,
+    /// Caches nothing.
+    CachesNothing,
+    /// What a `jti` may not repeat within, and for how long.
+    Jti(JtiBy),
+    /// Answers otherwise.
+    Answers(fn(Check, WireAnswer) -> WireAnswer),
+    /// Knows the authentication scheme in one spelling only.
+    CaseSensitiveScheme,
+    /// Uses a `jti` up before the other checks.
+    BurnsJti,
+    /// Refuses every proof after a refusal.
+    RemembersRefusals,
+    /// Accepts each proof once.
+    OneProofOnce,
+    /// Keeps a connection to its first token.
+    OneToken,
+    /// Keeps a token to its first proof on a connection.
+    OneProof,
+    /// Writes the challenge otherwise; `None` for none.
+    Challenges(fn(String) -> Option<String>),
+}
+
+impl std::fmt::Debug for Bend {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Bend")
+    }
+}
+
+/// What a faulty cache entry is kept by, beside what is named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CachesBy {
+    /// The token alone.
+    Token,
+    /// The connection alone.
+    Connection,
+    /// Certificate and token.
+    CertificateAndToken,
+    /// The client's port and the token.
+    PortAndToken,
+    /// Certificate and proof.
+    CertificateAndProof,
+    /// Connection and token, whatever the proof: a literal reading of the draft.
+    ConnectionAndToken,
+}
+
+/// How a faulty server remembers identifiers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum JtiBy {
+    /// For the window of `iat` only.
+    Window,
+    /// For everybody together.
+    Everybody,
+    /// By the bytes of the whole proof.
+    ProofBytes,
+}
+
+/// All faults.
+pub fn faults() -> impl Iterator<Item = &'static Fault> {
+    table::ALL.iter().copied().flatten()
+}
+
+/// The fault of that name.
+#[must_use]
+pub fn named(name: &str) -> Option<&'static Fault> {
+    faults().find(|f| f.name == name)
+}
+
+/// All harmless variations.
+pub fn variations() -> impl Iterator<Item = &'static Variation> {
+    table::VARIATIONS.iter()
+}
+
+/// The variation of that name.
+#[must_use]
+pub fn variation(name: &str) -> Option<&'static Variation> {
+    variations().find(|v| v.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_every_fault_is_expected_somewhere() {
+        let mut names = HashSet::new();
+        for fault in faults() {
+            assert!(names.insert(fault.name), "{} twice", fault.name);
+            assert!(!fault.caught_by.is_empty(), "{}", fault.name);
+            assert!(!fault.bends.is_empty(), "{}", fault.name);
+        }
+        assert!(names.len() >= 40, "{}", names.len());
+    }
+}

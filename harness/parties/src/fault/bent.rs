@@ -1,0 +1,376 @@
+//! The steps of a faulty server: the draft's, with the fault's deviations put in.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use ekmcheck_binding::{
+    base64url,
+    cache::{ConnectionId, EntryKey, Scope},
+    certificate::Certificate,
+    confirmation::Confirmation,
+    digest::{Thumbprint, TokenHash},
+    exporter::ExporterValue,
+    guard::{Connection, Policy, Request},
+    json::{Object, Value},
+    proof::{Proof, RequestClaims},
+    refusal::{Check, Refusal, WireAnswer},
+    steps::{ByTheDraft, Moment, Steps},
+};
+use ekmcheck_forge::recipe::Exporters;
+
+use super::{Bend, CachesBy, JtiBy, Sight};
+use crate::{resource::Behaviour, tokens::TokenFault, wire::Incoming};
+
+/// The steps of a faulty server, or of a harmless variation.
+pub struct Bent {
+    bends: &'static [Bend],
+    live: Mutex<BTreeMap<ConnectionId, Live>>,
+    memory: Mutex<Memory>,
+}
+
+/// What some faults remember.
+#[derive(Default)]
+struct Memory {
+    /// The thumbprint of the certificate that a field of the request named, by connection.
+    believed: BTreeMap<ConnectionId, Thumbprint>,
+    /// Identifiers, proofs, or what else may come once only.
+    seen: BTreeSet<String>,
+    /// What came first, by what it came for.
+    first: BTreeMap<String, String>,
+    /// Something was refused before.
+    refused: bool,
+}
+
+struct Live {
+    exporters: Exporters,
+    chain: Vec<Vec<u8>>,
+    port: u16,
+}
+
+impl Bent {
+    /// The steps of a fault.
+    #[must_use]
+    pub fn fault(fault: &super::Fault) -> Self {
+        Self { bends: fault.bends, live: Mutex::default(), memory: Mutex::default() }
+    }
+
+    /// The steps of a variation.
+    #[must_use]
+    pub fn variation(variation: &super::Variation) -> Self {
+        Self { bends: variation.bends, live: Mutex::default(), memory: Mutex::default() }
+    }
+
+    /// What it gets wrong about tokens.
+    #[must_use]
+    pub fn token_fault(&self) -> Option<TokenFault> {
+        self.bends.iter().find_map(|b| match b {
+            Bend::Token(fault) => Some(*fault),
+            _ => None,
+        })
+    }
+
+    /// The step as the draft has it, then the deviations of that check.
+    fn bend(&self, check: Check, right: Result<(), Refusal>, sight: Sight<'_>) -> Result<(), Refusal> {
+        let live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = sight.connection.map(|c| c.id);
+        let sight = Sight {
+            exporters: own.and_then(|id| live.get(&id)).map(|l| &l.exporters),
+            others: live.iter().filter(|(id, _)| Some(**id) != own).map(|(_, l)| &l.exporters).collect(),
+            chain: own.and_then(|id| live.get(&id)).map_or(&[], |l| &l.chain),
+            ..sight
+        };
+        let mut result = right;
+        for bend in self.bends {
+            match bend {
+                Bend::Also(checks, holds) if checks.contains(&check) && result.is_err() && holds(&sight) => {
+                    result = Ok(());
+                }
+                Bend::Not(other, holds) if *other == check && result.is_ok() && holds(&sight) => {
+                    result = Err(Refusal::new(check, ""));
+                }
+                _ => {}
+            }
+        }
+        result
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether `what` is the first that came for `key`.
+    fn is_first(&self, key: String, what: &str) -> bool {
+        self.memory().first.entry(key).or_insert_with(|| what.to_owned()) == what
+    }
+
+    fn has(&self, wanted: impl Fn(&Bend) -> bool) -> bool {
+        self.bends.iter().any(wanted)
+    }
+
+    fn caches_by(&self) -> Option<CachesBy> {
+        self.bends.iter().find_map(|b| match b {
+            Bend::CachesBy(by) => Some(*by),
+            _ => None,
+        })
+    }
+
+    fn jti_by(&self) -> Option<JtiBy> {
+        self.bends.iter().find_map(|b| match b {
+            Bend::Jti(by) => Some(*by),
+            _ => None,
+        })
+    }
+}
+
+const NOTHING: Sight<'static> = Sight {
+    proof: None,
+    connection: None,
+    token: "",
+    text: "",
+    request: None,
+    wanted: None,
+    exporters: None,
+    others: Vec::new(),
+    chain: &[],
+};
+
+impl Steps for Bent {
+    fn omits(&self, check: Check, moment: Moment) -> bool {
+        self.has(|b| matches!(b, Bend::Omits(c, m) if *c == check && m.is_none_or(|m| m == moment)))
+    }
+
+    fn access_token<'a>(&self, fields: &[&'a [u8]]) -> Result<&'a str, Refusal> {
+        if self.has(|b| matches!(b, Bend::CaseSensitiveScheme)) && !fields.iter().all(|f| f.starts_with(b"Bearer ")) {
+            return Err(Refusal::new(Check::Credentials, ""));
+        }
+        ByTheDraft.access_token(fields)
+    }
+
+    fn confirmation(&self, claims: &Object) -> Result<Confirmation, Refusal> {
+        let read = |b: &Bend| if let Bend::Confirms(read) = b { read(claims) } else { None };
+        ByTheDraft.confirmation(claims).or_else(|refusal| self.bends.iter().find_map(read).ok_or(refusal))
+    }
+
+    fn certificate(&self, wanted: &Thumbprint, connection: &Connection) -> Result<(), Refusal> {
+        let believed = self.memory().believed.remove(&connection.id);
+        if believed == Some(*wanted) {
+            return Ok(());
+        }
+        let sight = Sight { wanted: Some(wanted), connection: Some(connection), ..NOTHING };
+        self.bend(Check::Certificate, ByTheDraft.certificate(wanted, connection), sight)
+    }
+
+    fn proof_field<'a>(&self, fields: &[&'a [u8]]) -> Result<Option<&'a str>, Refusal> {
+        let find = |b: &Bend| if let Bend::Finds(find) = b { find(fields) } else { None };
+        match self.bends.iter().find_map(find) {
+            Some(found) => ByTheDraft.proof_field(&[found]),
+            None => ByTheDraft.proof_field(fields),
+        }
+    }
+
+    fn parse(&self, text: &str) -> Result<Proof, Refusal> {
+        if self.has(|b| matches!(b, Bend::OneProofOnce)) && !self.memory().seen.insert(text.to_owned()) {
+            return Err(Refusal::new(Check::Jti, "seen before"));
+        }
+        let read = |b: &Bend| if let Bend::Reads(read) = b { read(text) } else { None };
+        ByTheDraft.parse(text).or_else(|refusal| self.bends.iter().find_map(read).ok_or(refusal))
+    }
+
+    fn crit(&self, proof: &Proof) -> Result<(), Refusal> {
+        if self.has(|b| matches!(b, Bend::BurnsJti))
+            && let Some(Value::String(jti)) = proof.claims.member("jti")
+            && !self.memory().seen.insert(jti.clone())
+        {
+            return Err(Refusal::new(Check::Jti, ""));
+        }
+        if self.has(|b| matches!(b, Bend::RemembersRefusals)) && self.memory().refused {
+            return Err(Refusal::new(Check::Signature, ""));
+        }
+        self.bend(Check::Crit, ByTheDraft.crit(proof), Sight { proof: Some(proof), ..NOTHING })
+    }
+
+    fn typ(&self, proof: &Proof) -> Result<(), Refusal> {
+        self.bend(Check::Typ, ByTheDraft.typ(proof), Sight { proof: Some(proof), ..NOTHING })
+    }
+
+    fn alg(&self, proof: &Proof, connection: &Connection, token: &str) -> Result<(), Refusal> {
+        let sight = Sight { proof: Some(proof), connection: Some(connection), token, ..NOTHING };
+        self.bend(Check::Alg, ByTheDraft.alg(proof, connection, token), sight)
+    }
+
+    fn x5t(&self, proof: &Proof, certificate: &Certificate) -> Result<(), Refusal> {
+        self.bend(Check::X5t, ByTheDraft.x5t(proof, certificate), Sight { proof: Some(proof), ..NOTHING })
+    }
+
+    fn signature(&self, proof: &Proof, connection: &Connection, token: &str) -> Result<(), Refusal> {
+        let number = connection.id.0;
+        if self.has(|b| matches!(b, Bend::OneToken)) && !self.is_first(number.to_string(), token)
+            || self.has(|b| matches!(b, Bend::OneProof))
+                && !self.is_first(format!("{number} {token}"), &base64url::encode(&proof.signature))
+        {
+            return Err(Refusal::new(Check::Signature, ""));
+        }
+        let sight = Sight { proof: Some(proof), connection: Some(connection), token, ..NOTHING };
+        self.bend(Check::Signature, ByTheDraft.signature(proof, connection, token), sight)
+    }
+
+    fn ekm(&self, proof: &Proof, connection: &Connection) -> Result<(), Refusal> {
+        let sight = Sight { proof: Some(proof), connection: Some(connection), ..NOTHING };
+        self.bend(Check::Ekm, ByTheDraft.ekm(proof, connection), sight)
+    }
+
+    fn ath(&self, proof: &Proof, token: &str, hash: &TokenHash) -> Result<(), Refusal> {
+        let sight = Sight { proof: Some(proof), token, ..NOTHING };
+        self.bend(Check::Ath, ByTheDraft.ath(proof, token, hash), sight)
+    }
+
+    fn request_claims(&self, proof: &Proof) -> Result<RequestClaims, Refusal> {
+        let mut read = proof.clone();
+        let members = read.claims.members().iter().filter(|(name, value)| {
+            let right = matches!(value, Value::String(text) if !text.is_empty());
+            right || !self.has(|b| matches!(b, Bend::Absent(absent) if absent == name))
+        });
+        read.claims = Object::from_members(members.cloned().collect());
+        if self.has(|b| matches!(b, Bend::Absent("iat"))) && proof.claims.member("iat").is_none() {
+            return Ok(RequestClaims { iat: f64::NAN, jti: None, htm: None, htu: None });
+        }
+        if self.jti_by() == Some(JtiBy::ProofBytes) {
+            let mut claims = read.request_claims()?;
+            claims.jti = claims.jti.map(|_| base64url::encode(&proof.signature));
+            return Ok(claims);
+        }
+        read.request_claims()
+    }
+
+    fn iat(&self, iat: f64, policy: &Policy, now: f64) -> Result<(), Refusal> {
+        let window = self.bends.iter().find_map(|b| match b {
+            Bend::Window(past, ahead) => Some(Policy { iat_past: *past, iat_future: *ahead, ..*policy }),
+            _ => None,
+        });
+        ByTheDraft.iat(iat, window.as_ref().unwrap_or(policy), now)
+    }
+
+    fn htm(&self, htm: &str, request: &Request<'_>) -> Result<(), Refusal> {
+        let sight = Sight { text: htm, request: Some(request), ..NOTHING };
+        self.bend(Check::Htm, ByTheDraft.htm(htm, request), sight)
+    }
+
+    fn htu(&self, htu: &str, request: &Request<'_>) -> Result<(), Refusal> {
+        let sight = Sight { text: htu, request: Some(request), ..NOTHING };
+        self.bend(Check::Htu, ByTheDraft.htu(htu, request), sight)
+    }
+
+    fn jti_scope(&self, ath: &TokenHash, connection: &Connection) -> TokenHash {
+        match self.jti_by() {
+            Some(JtiBy::Everybody) => TokenHash::from_octets([0; 32]),
+            _ => ByTheDraft.jti_scope(ath, connection),
+        }
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "a time in seconds")]
+    fn jti_expires(&self, token_expires: i64, policy: &Policy, now: f64) -> i64 {
+        match self.jti_by() {
+            Some(JtiBy::Window) => (now + policy.iat_past) as i64,
+            _ => token_expires,
+        }
+    }
+
+    fn caches(&self) -> bool {
+        !self.has(|b| matches!(b, Bend::CachesNothing | Bend::OneProofOnce))
+    }
+
+    fn scope(&self, connection: &Connection) -> Scope {
+        let right = ByTheDraft.scope(connection);
+        let certificate = || *connection.certificate.thumbprint().octets();
+        let everywhere = Scope { connection: ConnectionId(0), exporter: [0; 32] };
+        match self.caches_by() {
+            Some(CachesBy::Token) => everywhere,
+            Some(CachesBy::CertificateAndToken | CachesBy::CertificateAndProof) => {
+                Scope { exporter: certificate(), ..everywhere }
+            }
+            Some(CachesBy::PortAndToken) => {
+                let live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+                let port = live.get(&connection.id).map_or(0, |l| l.port);
+                Scope { connection: ConnectionId(u64::from(port)), ..everywhere }
+            }
+            Some(CachesBy::Connection | CachesBy::ConnectionAndToken) | None => right,
+        }
+    }
+
+    fn entry(&self, ath: &TokenHash, proof: &str) -> EntryKey {
+        let right = ByTheDraft.entry(ath, proof);
+        match self.caches_by() {
+            None => right,
+            Some(CachesBy::Connection) => EntryKey { ath: TokenHash::from_octets([0; 32]), proof: [0; 32] },
+            Some(CachesBy::CertificateAndProof) => EntryKey { ath: TokenHash::from_octets([0; 32]), ..right },
+            Some(_) => EntryKey { proof: [0; 32], ..right },
+        }
+    }
+
+    fn purges(&self) -> bool {
+        !self.has(|b| matches!(b, Bend::KeepsEntries))
+    }
+
+    fn answer(&self, refusal: &Refusal) -> WireAnswer {
+        self.bends.iter().fold(ByTheDraft.answer(refusal), |answer, bend| match bend {
+            Bend::Answers(change) => change(refusal.check(), answer),
+            _ => answer,
+        })
+    }
+}
+
+impl Behaviour for Bent {
+    fn note_opened(&self, id: ConnectionId, exporters: &Exporters, chain: &[Vec<u8>], port: u16) {
+        let live = Live { exporters: exporters.clone(), chain: chain.to_vec(), port };
+        self.live.lock().unwrap_or_else(PoisonError::into_inner).insert(id, live);
+    }
+
+    fn note_closed(&self, id: ConnectionId) {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+    }
+
+    fn exporter(&self) -> &'static str {
+        let name = self.bends.iter().find_map(|b| if let Bend::Exports(name) = b { Some(*name) } else { None });
+        name.unwrap_or(Exporters::RIGHT)
+    }
+
+    fn connection_for(&self, connection: &Connection, request: &Incoming) -> Option<Connection> {
+        let field = |name: &str| {
+            let value = request.fields.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_slice())?;
+            std::str::from_utf8(value).ok()
+        };
+        let named = || {
+            let der = STANDARD.decode(field("client-cert")?.trim_matches(':')).ok()?;
+            Certificate::from_der(&der).ok()
+        };
+        let mut other = connection.clone();
+        let proxy = self.has(|b| matches!(b, Bend::BelievesProxy));
+        if (proxy || self.has(|b| matches!(b, Bend::BelievesExporterField)))
+            && let Some(exporter) = field("tls-exporter").and_then(|t| base64url::decode_32(t).ok())
+        {
+            other.exporter = ExporterValue::new(exporter);
+        }
+        if proxy && let Some(certificate) = named() {
+            other.certificate = certificate;
+        }
+        if self.has(|b| matches!(b, Bend::BelievesCertificateFields))
+            && let Some(certificate) = named()
+        {
+            self.memory().believed.insert(connection.id, certificate.thumbprint());
+        }
+        Some(other)
+    }
+
+    fn swallows(&self, check: Check) -> bool {
+        self.memory().refused = true;
+        self.has(|b| matches!(b, Bend::Swallows(c) if *c == check))
+    }
+
+    fn challenge(&self, answer: &WireAnswer) -> Option<String> {
+        let change = self.bends.iter().find_map(|b| if let Bend::Challenges(change) = b { Some(change) } else { None });
+        change.map_or_else(|| Some(answer.challenge()), |change| change(answer.challenge()))
+    }
+}

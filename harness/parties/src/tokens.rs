@@ -1,0 +1,156 @@
+//! Step b: is the access token valid? Signed JWTs, and opaque tokens by introspection.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, PoisonError};
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use ekmcheck_binding::{
+    guard::{AccessTokens, ValidToken},
+    json::{self, Object, Value},
+    refusal::{Check, Refusal},
+};
+use ekmcheck_forge::issuer::Issuer;
+use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+
+/// What a faulty server gets wrong about tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenFault {
+    /// Does not verify the signature.
+    Signature,
+    /// Does not look at `exp`.
+    Expiry,
+    /// Does not look at `aud`.
+    Audience,
+    /// Looks at nothing in a token that was valid once.
+    ValidForEver,
+    /// Takes any JWT, whoever signed it and whatever it says.
+    AnyJwt,
+    /// Of two members with the same name takes the last.
+    LastDuplicateWins,
+    /// Of two members with the same name takes the first.
+    FirstDuplicateWins,
+    /// Refuses unknown members in `cnf`.
+    UnknownConfirmation,
+}
+
+/// Access tokens of one issuer for one audience.
+pub struct Tokens {
+    key: DecodingKey,
+    validation: Validation,
+    audience: String,
+    introspection: HashMap<String, Object>,
+    fault: Option<TokenFault>,
+    seen_valid: Mutex<HashSet<String>>,
+}
+
+impl Tokens {
+    /// Tokens of that issuer. Expiry is checked against the injected time and not by the library, which would ask the
+    /// system; all else by the library with everything required.
+    #[must_use]
+    pub fn of(issuer: &Issuer, fault: Option<TokenFault>) -> Self {
+        let mut validation = Validation::new(Algorithm::ES256);
+        validation.validate_exp = false;
+        validation.set_required_spec_claims(&["exp", "iss", "aud"]);
+        validation.set_issuer(&[issuer.name()]);
+        validation.set_audience(&[issuer.audience()]);
+        if fault == Some(TokenFault::Audience) {
+            validation.validate_aud = false;
+        }
+        Self {
+            key: DecodingKey::from_ec_der(&issuer.public_point()),
+            validation,
+            audience: issuer.audience().to_owned(),
+            introspection: HashMap::new(),
+            fault,
+            seen_valid: Mutex::default(),
+        }
+    }
+
+    /// Makes an opaque token known, with the response that introspection gives for it.
+    #[must_use]
+    pub fn with_opaque(mut self, token: &str, response: Object) -> Self {
+        self.introspection.insert(token.to_owned(), response);
+        self
+    }
+
+    fn jwt(&self, token: &str, now: f64) -> Result<ValidToken, Refusal> {
+        let payload = payload_of(token)?;
+        let claims = match self.fault {
+            Some(TokenFault::LastDuplicateWins) => super::fault::lenient::last_wins(&payload),
+            Some(TokenFault::FirstDuplicateWins) => super::fault::lenient::first_wins(&payload),
+            _ => json::parse_object(&payload).ok(),
+        }
+        .ok_or_else(|| invalid("payload"))?;
+        if self.fault == Some(TokenFault::AnyJwt) {
+            return Ok(ValidToken { claims, expires: i64::MAX });
+        }
+        let known = || self.seen_valid.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.fault == Some(TokenFault::ValidForEver) && known().contains(token) {
+            return Ok(ValidToken { claims, expires: i64::MAX });
+        }
+        if self.fault != Some(TokenFault::Signature) {
+            jsonwebtoken::decode::<serde::de::IgnoredAny>(token, &self.key, &self.validation)
+                .map_err(|_| invalid("signature, issuer or audience"))?;
+            let header = jsonwebtoken::decode_header(token).map_err(|_| invalid("header"))?;
+            // RFC 9068 section 4; and jsonwebtoken does not look at `crit`.
+            let typ = header.typ.unwrap_or_default();
+            if !typ.eq_ignore_ascii_case("at+jwt") && !typ.eq_ignore_ascii_case("application/at+jwt") {
+                return Err(invalid("typ"));
+            }
+            if header.crit.is_some() {
+                return Err(invalid("crit"));
+            }
+        } else if claims.member("aud") != Some(&Value::String(self.audience.clone())) {
+            return Err(invalid("audience"));
+        }
+        let expires = match claims.member("exp") {
+            Some(Value::Number(n)) => n.to_f64().ok_or_else(|| invalid("exp"))?,
+            _ => return Err(invalid("exp")),
+        };
+        if self.fault == Some(TokenFault::UnknownConfirmation)
+            && matches!(claims.member("cnf"), Some(Value::Object(cnf)) if cnf.members().len() > 2)
+        {
+            return Err(invalid("cnf"));
+        }
+        if expires <= now && self.fault != Some(TokenFault::Expiry) {
+            return Err(invalid("expired"));
+        }
+        if self.fault == Some(TokenFault::ValidForEver) {
+            known().insert(token.to_owned());
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "saturates, and a validity beyond that is for ever")]
+        Ok(ValidToken { claims, expires: expires as i64 })
+    }
+}
+
+impl AccessTokens for Tokens {
+    fn validate(&self, token: &str, now: f64) -> Result<ValidToken, Refusal> {
+        let Some(response) = self.introspection.get(token) else { return self.jwt(token, now) };
+        // `active` is looked at here, `cnf` by the guard.
+        ekmcheck_binding::confirmation::Confirmation::from_introspection(response).or_else(|refusal| {
+            if refusal.check() == Check::Token {
+                Err(refusal)
+            } else {
+                Ok(ekmcheck_binding::confirmation::Confirmation::Unbound)
+            }
+        })?;
+        let expires = match response.member("exp") {
+            Some(Value::Number(n)) => n.to_f64().ok_or_else(|| invalid("exp"))?,
+            _ => return Err(invalid("exp")),
+        };
+        if expires <= now {
+            return Err(invalid("expired"));
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "saturates, and a validity beyond that is for ever")]
+        Ok(ValidToken { claims: response.clone(), expires: expires as i64 })
+    }
+}
+
+fn payload_of(token: &str) -> Result<Vec<u8>, Refusal> {
+    let payload = token.split('.').nth(1).ok_or_else(|| invalid("not a JWT"))?;
+    URL_SAFE_NO_PAD.decode(payload).map_err(|_| invalid("not a JWT"))
+}
+
+fn invalid(detail: &'static str) -> Refusal {
+    Refusal::new(Check::Token, detail)
+}

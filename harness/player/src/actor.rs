@@ -1,0 +1,426 @@
+//! Carries out the steps of one play and writes down what happens. Decides nothing.
+
+mod credentials;
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use ekmcheck_forge::{
+    alteration::{self, Alteration},
+    pki::Identity,
+    recipe::{Exporters, Made, PerRequest},
+};
+use ekmcheck_parties::{
+    resource::{Sight, exporters_of},
+    wire::{self, ClientTls, ConnectOptions, Connection, Kind, OutgoingRequest, WireError},
+};
+use ekmcheck_suite::{
+    case::{Case, PerRequestClaim, Transport},
+    play::{AdvanceClock, Close, Connect, How, Interleave, Play, Send, Side, Step, UpdateKeys},
+    transcript::{
+        Answer, Closed, Connected, Event, Exchanged, Handshake, KeysUpdated, Reaction, ServerConnected, Transcript,
+    },
+};
+
+use crate::{
+    fingerprint::{fingerprint, named_exporters},
+    subject::{Started, check_name},
+    world::{ClientKey, World},
+};
+use credentials::Credentials;
+
+/// The longest that one step may take.
+const STEP: Duration = Duration::from_secs(5);
+/// How many `WWW-Authenticate` fields of an answer are kept, and how many characters of each.
+const CHALLENGES: (usize, usize) = (8, 1024);
+
+/// Why a play ended early.
+enum Stop {
+    /// This subject or library cannot do it.
+    NotTestable(String),
+    /// The surroundings failed.
+    Broken(String),
+}
+
+/// Goes through a play on a subject that was started for it.
+pub(crate) async fn play(
+    world: &World,
+    subject: &Started,
+    case: &Case,
+    transport: Transport,
+    play: &Play,
+    unique: u64,
+) -> Transcript {
+    let mut actor = Actor {
+        world,
+        subject,
+        case,
+        transport,
+        resumed: play.steps.iter().filter_map(resumes).collect(),
+        shared: HashMap::new(),
+        links: HashMap::new(),
+        credentials: Credentials::new(unique),
+        events: Vec::new(),
+        connections: 0,
+    };
+    for (index, step) in play.steps.iter().enumerate() {
+        if let Err(stop) = actor.step(index, step).await {
+            actor.drain_sights();
+            actor.events.push(match stop {
+                Stop::NotTestable(why) => Event::NotTestable(why),
+                Stop::Broken(why) => Event::Broken(why),
+            });
+            break;
+        }
+    }
+    actor.drain_sights();
+    Transcript { case: case.id.clone(), transport, temper: play.temper, events: actor.events }
+}
+
+fn resumes(step: &Step) -> Option<String> {
+    match step {
+        Step::Connect(connect) => connect.resume.clone(),
+        _ => None,
+    }
+}
+
+struct Actor<'a> {
+    world: &'a World,
+    subject: &'a Started,
+    case: &'a Case,
+    transport: Transport,
+    /// The connections whose session a later one resumes.
+    resumed: Vec<String>,
+    /// TLS settings by the name of the connection that a later one resumes.
+    shared: HashMap<String, Arc<ClientTls>>,
+    links: HashMap<String, Link<'a>>,
+    credentials: Credentials,
+    events: Vec<Event>,
+    connections: usize,
+}
+
+/// A connection of the play.
+struct Link<'a> {
+    /// The number of the connection within the play: a name may come again.
+    number: usize,
+    connect: Connect,
+    client: &'a Identity,
+    exporters: Exporters,
+    port: u16,
+    /// `None` when it was closed.
+    connection: Option<Connection>,
+}
+
+/// A request that was made and not yet sent.
+struct Ready {
+    made: Made,
+    proof_sent: Option<String>,
+}
+
+impl<'a> Actor<'a> {
+    async fn step(&mut self, index: usize, step: &Step) -> Result<(), Stop> {
+        match step {
+            Step::Connect(connect) => self.connect(connect, false).await,
+            Step::Send(send) => {
+                for _ in 0..send.times.unwrap_or(1) {
+                    self.send(index, send).await?;
+                }
+                Ok(())
+            }
+            Step::Together(sends) => self.together(index, sends).await,
+            Step::Interleave(interleave) => self.interleave(index, interleave).await,
+            Step::Close(close) => self.close(close).await,
+            Step::UpdateKeys(update) => self.update_keys(update),
+            Step::AdvanceClock(AdvanceClock { seconds }) => {
+                self.subject.clock.advance(*seconds);
+                self.credentials.advance(*seconds);
+                self.events.push(Event::ClockMoved(*seconds));
+                Ok(())
+            }
+        }
+    }
+
+    async fn connect(&mut self, connect: &Connect, replaces_closed: bool) -> Result<(), Stop> {
+        let name = connect.client.as_deref().or(self.case.client.as_deref()).unwrap_or("p256");
+        let no_client = || Stop::Broken(format!("there is no client certificate {name:?}"));
+        let client = self.world.pki.identity(name).ok_or_else(no_client)?;
+        let tls = self.tls(connect, name)?;
+        let source_port = match &connect.same_port_as {
+            Some(earlier) => Some(self.link(earlier)?.port),
+            None => None,
+        };
+        let options = ConnectOptions { source_port, lower_case_fields: connect.lower_case_fields, timeout: STEP };
+        let connection = wire::connect(&tls, self.subject.server.addr(), "localhost", options).await;
+        let connection = connection.map_err(|error| match source_port {
+            Some(port) => Stop::NotTestable(format!("port {port} cannot be used again here: {error}")),
+            None => Stop::Broken(format!("connect: {error}")),
+        })?;
+        let established = connection.established();
+        if connect.resume.is_some() && established.kind != Kind::Resumed {
+            return Err(Stop::NotTestable("the subject did not resume the session".to_owned()));
+        }
+        if connect.hello_retry && established.kind != Kind::HelloRetry {
+            return Err(Stop::NotTestable("the subject sent no HelloRetryRequest".to_owned()));
+        }
+        let exporters = exporters_of(established);
+        let port = connection.local_addr().port();
+        self.events.push(Event::Connected(Connected {
+            name: connect.name.clone(),
+            client: name.to_owned(),
+            certificate: client.certificate.thumbprint().to_string(),
+            suite: established.suite.clone(),
+            handshake: match established.kind {
+                Kind::Full => Handshake::Full,
+                Kind::HelloRetry => Handshake::HelloRetry,
+                Kind::Resumed => Handshake::Resumed,
+            },
+            port,
+            exporters: named_exporters(&exporters),
+            replaces_closed,
+        }));
+        self.connections += 1;
+        let link = Link {
+            number: self.connections,
+            connect: connect.clone(),
+            client,
+            exporters,
+            port,
+            connection: Some(connection),
+        };
+        self.links.insert(connect.name.clone(), link);
+        Ok(())
+    }
+
+    fn tls(&mut self, connect: &Connect, client: &str) -> Result<Arc<ClientTls>, Stop> {
+        if let Some(earlier) = &connect.resume {
+            let nothing = || Stop::Broken(format!("nothing is known of connection {earlier:?}"));
+            return self.shared.get(earlier).cloned().ok_or_else(nothing);
+        }
+        let suite = match connect.suite.as_deref() {
+            None => None,
+            Some("TLS13_AES_128_GCM_SHA256") => Some(0x1301),
+            Some("TLS13_AES_256_GCM_SHA384") => Some(0x1302),
+            Some("TLS13_CHACHA20_POLY1305_SHA256") => Some(0x1303),
+            Some(other) => return Err(Stop::NotTestable(format!("cipher suite {other:?} is not known here"))),
+        };
+        let resumption = self.resumed.contains(&connect.name);
+        let tls = self.world.client(&ClientKey {
+            identity: client.to_owned(),
+            transport: self.transport,
+            suite,
+            hello_retry: connect.hello_retry,
+            resumption,
+        });
+        let tls = tls.map_err(|e| Stop::Broken(e.to_string()))?;
+        if resumption {
+            self.shared.insert(connect.name.clone(), tls.clone());
+        }
+        Ok(tls)
+    }
+
+    async fn send(&mut self, index: usize, send: &Send) -> Result<(), Stop> {
+        self.reopen_if_closed(send).await?;
+        let ready = self.prepare(send).await?;
+        let request = outgoing(&ready.made, authority(self.subject));
+        let link = self.link_mut(&send.on)?;
+        let port = link.port;
+        let reaction = match &mut link.connection {
+            Some(connection) => reaction(connection.send(request).await)?,
+            None => Reaction::Nothing("the connection is closed".to_owned()),
+        };
+        let check = self.drain_sights_of(port);
+        self.record(index, send, &ready, reaction, check);
+        Ok(())
+    }
+
+    /// A subject may close the connection after a refusal; the next request then goes on a new one, with a new proof.
+    async fn reopen_if_closed(&mut self, send: &Send) -> Result<(), Stop> {
+        let link = self.link(&send.on)?;
+        let by_subject = link.connection.as_ref().is_some_and(|c| !c.is_open());
+        if by_subject {
+            let again = Connect { same_port_as: None, resume: None, ..link.connect.clone() };
+            self.connect(&again, true).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes token, proof and request, and opens another connection where the alteration wants one.
+    async fn prepare(&mut self, send: &Send) -> Result<Ready, Stop> {
+        let altered = match &send.alter {
+            None => None,
+            Some(name) => Some(alteration::named(name).ok_or_else(|| Stop::Broken(format!("no alteration {name:?}")))?),
+        };
+        let other = self.other_exporters(send, altered).await?;
+        let link = self.links.get(&send.on).ok_or_else(|| Stop::Broken(format!("no connection {:?}", send.on)))?;
+        self.credentials
+            .request(self.world, self.case, send, altered, link, &self.links, other.as_ref(), authority(self.subject))
+            .map_err(Stop::Broken)
+    }
+
+    async fn other_exporters(
+        &mut self,
+        send: &Send,
+        altered: Option<&'static Alteration>,
+    ) -> Result<Option<Exporters>, Stop> {
+        use ekmcheck_suite::play::ProofSource::{ForExporterOf, MadeOn};
+        if let Some(MadeOn(name) | ForExporterOf(name)) = &send.proof {
+            return Ok(Some(self.link(name)?.exporters.clone()));
+        }
+        if !altered.is_some_and(|a| a.needs_other) {
+            return Ok(None);
+        }
+        const OTHER: &str = "another";
+        if !self.links.contains_key(OTHER) {
+            let connect = Connect { name: OTHER.to_owned(), ..Connect::default() };
+            self.connect(&connect, false).await?;
+        }
+        Ok(Some(self.link(OTHER)?.exporters.clone()))
+    }
+
+    async fn together(&mut self, index: usize, sends: &[Send]) -> Result<(), Stop> {
+        let mut tasks = Vec::new();
+        for send in sends {
+            let ready = self.prepare(send).await?;
+            let request = outgoing(&ready.made, authority(self.subject));
+            let sender = self.link(&send.on)?.connection.as_ref().map(Connection::sender);
+            let sender = sender.ok_or_else(|| Stop::Broken("the connection is closed".to_owned()))?;
+            tasks.push((send, ready, tokio::spawn(async move { sender.send(request).await })));
+        }
+        for (send, ready, task) in tasks {
+            let answer = task.await.map_err(|e| Stop::Broken(e.to_string()))?;
+            // Which decision belongs to which stream cannot be told here, so none is recorded.
+            self.record(index, send, &ready, reaction(answer)?, None);
+        }
+        self.drain_sights();
+        Ok(())
+    }
+
+    async fn interleave(&mut self, index: usize, interleave: &Interleave) -> Result<(), Stop> {
+        for _ in 0..interleave.rounds {
+            for token in 0..interleave.tokens {
+                let name = format!("token {token}");
+                let send = Send { token: Some(name), ..Send::new(&interleave.on, interleave.expect.clone()) };
+                self.send(index, &send).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn close(&mut self, close: &Close) -> Result<(), Stop> {
+        let link = self.link_mut(&close.connection)?;
+        let how = match close.how {
+            How::CloseNotify => wire::How::Notify,
+            How::Fin => wire::How::Fin,
+            How::Rst => wire::How::Reset,
+        };
+        if let Some(connection) = link.connection.take() {
+            connection.close(how).await.map_err(|e| Stop::Broken(format!("close: {e}")))?;
+        }
+        let how = format!("{:?}", close.how);
+        self.events.push(Event::Closed(Closed { connection: close.connection.clone(), how }));
+        Ok(())
+    }
+
+    fn update_keys(&mut self, update: &UpdateKeys) -> Result<(), Stop> {
+        if !self.transport.is_tls13() {
+            return Err(Stop::NotTestable("TLS 1.2 has no key update".to_owned()));
+        }
+        let times = update.times as usize;
+        match update.by {
+            Side::Client => {
+                let link = self.link(&update.on)?;
+                if let Some(connection) = &link.connection {
+                    connection.rekeyer().request(times);
+                }
+            }
+            Side::Server => self.subject.server.rekey_all(times),
+        }
+        self.events.push(Event::KeysUpdated(KeysUpdated { on: update.on.clone(), by: update.by, times: update.times }));
+        Ok(())
+    }
+
+    fn record(&mut self, index: usize, send: &Send, ready: &Ready, reaction: Reaction, check: Option<String>) {
+        let request = &ready.made.request;
+        self.events.push(Event::Exchanged(Box::new(Exchanged {
+            step: index,
+            on: send.on.clone(),
+            method: request.method.clone(),
+            path: request.path.clone(),
+            alteration: send.alter.clone(),
+            changes: send.alter.as_deref().and_then(alteration::named).map(|a| a.changes.to_owned()),
+            token: fingerprint(&ready.made.token),
+            proof: ready.proof_sent.as_deref().map(fingerprint),
+            ekm: ready.proof_sent.as_deref().and_then(crate::fingerprint::ekm_of),
+            expect: send.expect.clone(),
+            control: send.control,
+            reaction,
+            check,
+        })));
+    }
+
+    /// Writes down what the server saw; of its decisions, the last on the connection from that port is returned.
+    fn drain_sights_of(&mut self, port: u16) -> Option<String> {
+        let mut check = None;
+        for sight in self.subject.take_sights() {
+            match sight {
+                Sight::Opened { peer, certificate, exporter } => {
+                    self.events.push(Event::ServerConnected(ServerConnected {
+                        port: peer.port(),
+                        certificate,
+                        exporter: fingerprint(&ekmcheck_binding::base64url::encode(&exporter)),
+                    }));
+                }
+                Sight::Decided { peer, refused_by } if peer.port() == port => check = check_name(refused_by),
+                Sight::Decided { .. } => {}
+            }
+        }
+        check
+    }
+
+    fn drain_sights(&mut self) {
+        self.drain_sights_of(0);
+    }
+
+    fn link(&self, name: &str) -> Result<&Link<'a>, Stop> {
+        self.links.get(name).ok_or_else(|| Stop::Broken(format!("no connection {name:?}")))
+    }
+
+    fn link_mut(&mut self, name: &str) -> Result<&mut Link<'a>, Stop> {
+        self.links.get_mut(name).ok_or_else(|| Stop::Broken(format!("no connection {name:?}")))
+    }
+}
+
+fn authority(subject: &Started) -> String {
+    format!("localhost:{}", subject.server.addr().port())
+}
+
+fn outgoing(made: &Made, authority: String) -> OutgoingRequest {
+    OutgoingRequest {
+        method: made.request.method.clone(),
+        authority,
+        path_and_query: made.request.path.clone(),
+        fields: made.request.fields.clone(),
+        body: made.request.body.clone().into(),
+    }
+}
+
+/// Bounds what a subject says.
+fn reaction(answer: Result<wire::Answer, WireError>) -> Result<Reaction, Stop> {
+    match answer {
+        Ok(answer) => {
+            let challenges = answer.fields.iter().filter(|(name, _)| name.eq_ignore_ascii_case("www-authenticate"));
+            let text = |value: &[u8]| {
+                // Field values are octets; Latin-1 keeps each visible to the judge of the challenge's syntax.
+                value.iter().take(CHALLENGES.1).map(|b| char::from(*b)).collect::<String>()
+            };
+            let challenges = challenges.take(CHALLENGES.0).map(|(_, value)| text(value)).collect();
+            Ok(Reaction::Answer(Answer { status: answer.status, challenges }))
+        }
+        Err(WireError::NotExpressible(what)) => Err(Stop::NotTestable(format!("cannot be sent: {what}"))),
+        Err(error) => Ok(Reaction::Nothing(error.to_string())),
+    }
+}
+
+fn per_request(claims: &[PerRequestClaim]) -> PerRequest {
+    let has = |claim| claims.contains(&claim);
+    PerRequest { jti: has(PerRequestClaim::Jti), htm: has(PerRequestClaim::Htm), htu: has(PerRequestClaim::Htu) }
+}

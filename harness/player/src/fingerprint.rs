@@ -1,0 +1,29 @@
+//! Short digests that stand for secrets in transcripts.
+
+use ekmcheck_binding::{base64url, digest::sha256};
+use ekmcheck_forge::recipe::Exporters;
+
+/// 16 hexadecimal digits of SHA-256.
+pub(crate) fn fingerprint(text: &str) -> String {
+    sha256(text.as_bytes())[..8].iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// The exporter values of a connection as texts that an `ekm` claim might hold, by name: those exported, and the
+/// misspellings of the right one.
+pub(crate) fn named_exporters(exporters: &Exporters) -> Vec<(String, String)> {
+    let right = exporters.right();
+    let text = base64url::encode;
+    let mut named: Vec<(&str, String)> = exporters.values().iter().map(|(n, octets)| (*n, text(octets))).collect();
+    named.push(("truncated", text(exporters.get("64-octets").get(..32).unwrap_or_default())));
+    named.push(("31-octets", text(right.get(..31).unwrap_or_default())));
+    named.push(("hex", right.iter().map(|b| format!("{b:02x}")).collect()));
+    named.push(("padded", format!("{}=", text(right))));
+    named.into_iter().map(|(name, text)| (name.to_owned(), fingerprint(&text))).collect()
+}
+
+/// The fingerprint of the `ekm` claim, where the proof can be read as far as that.
+pub(crate) fn ekm_of(proof: &str) -> Option<String> {
+    let payload = base64url::decode(proof.split('.').nth(1)?).ok()?;
+    let claims: serde_json::Value = serde_json::from_slice(&payload).ok()?;
+    Some(fingerprint(claims.get("ekm")?.as_str()?))
+}

@@ -1,0 +1,73 @@
+//! The time of bare handshakes on this machine, measured in the same run: what a run cannot do without.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Instant,
+};
+
+use ekmcheck_parties::wire::{self, ConnectOptions, Established, How, Incoming, Outgoing, Service};
+use ekmcheck_suite::case::Transport;
+use tokio::task::JoinSet;
+
+use crate::world::{ClientKey, World};
+
+/// How many handshakes are measured.
+const COUNT: usize = 400;
+
+struct Nothing;
+
+impl Service for Nothing {
+    type Connection = ();
+
+    fn opened(&self, _: &Established, _: SocketAddr) {}
+
+    fn request(&self, (): &(), _: Incoming) -> Outgoing {
+        Outgoing { status: 404, fields: vec![], body: bytes::Bytes::new() }
+    }
+
+    fn closed(&self, (): &()) {}
+}
+
+/// Seconds per mutual handshake when `jobs` are under way at once, over the same transports; `None` if any fails.
+pub(crate) async fn seconds_per_handshake(world: &Arc<World>, transports: &[Transport], jobs: usize) -> Option<f64> {
+    let server = wire::serve(world.server.clone(), Arc::new(Nothing)).await.ok()?;
+    let clients: Vec<_> = transports
+        .iter()
+        .map(|transport| {
+            world.client(&ClientKey {
+                identity: "p256".to_owned(),
+                transport: *transport,
+                suite: None,
+                hello_retry: false,
+                resumption: false,
+            })
+        })
+        .collect::<Result<_, _>>()
+        .ok()?;
+    let (addr, next) = (server.addr(), Arc::new(AtomicUsize::new(0)));
+    let begun = Instant::now();
+    let mut tasks = JoinSet::new();
+    for _ in 0..jobs.max(1) {
+        let (clients, next) = (clients.clone(), next.clone());
+        tasks.spawn(async move {
+            loop {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                if number >= COUNT {
+                    return Some(());
+                }
+                let tls = clients.get(number % clients.len())?;
+                let connection = wire::connect(tls, addr, "localhost", ConnectOptions::default()).await.ok()?;
+                connection.close(How::Fin).await.ok()?;
+            }
+        });
+    }
+    while let Some(done) = tasks.join_next().await {
+        done.ok()??;
+    }
+    server.drained().await;
+    Some(begun.elapsed().as_secs_f64() / COUNT as f64)
+}

@@ -1,0 +1,183 @@
+//! Plays many cases at once, within bounds, and keeps what finished whatever happens.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use ekmcheck_suite::{
+    case::{Case, Transport},
+    judge::judge,
+    outcome::Outcome,
+    report::{Cost, Report},
+    requirement::Ledger,
+    transcript::{Event, Transcript},
+};
+use tokio::{
+    sync::{Semaphore, mpsc},
+    task::JoinSet,
+};
+
+use crate::{actor, floor, subject::Subject, world::World};
+
+/// The longest that one way through a case may take.
+const PLAY: Duration = Duration::from_secs(30);
+
+/// What to play and how.
+#[derive(Clone)]
+pub struct Plan {
+    /// The subject.
+    pub subject: Subject,
+    /// The cases.
+    pub cases: Arc<Vec<Case>>,
+    /// The ledger that they are judged by.
+    pub ledger: Arc<Ledger>,
+    /// The transports.
+    pub transports: Vec<Transport>,
+    /// Which of them for each case.
+    pub pick: Pick,
+    /// How many cases are played at once.
+    pub jobs: usize,
+    /// Shuffles the order, and goes into identifiers.
+    pub seed: u64,
+    /// Whether bare handshakes are measured too, for the ratio in the report.
+    pub measure_floor: bool,
+}
+
+/// On which transports a case is played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pick {
+    /// On all of the plan's that it applies to.
+    All,
+    /// On one of them; the number says which, so that runs with other numbers take turns.
+    Turn(usize),
+}
+
+/// One case on one transport, played and judged.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Played {
+    /// The verdict.
+    pub outcome: Outcome,
+    /// What happened, one a way through the case.
+    pub transcripts: Vec<Transcript>,
+}
+
+/// Plays all cases of the plan. `progress` is called with each as it finishes, in no particular order. If `stop` gives a
+/// sign, nothing more is begun, and what finished is kept.
+pub async fn run(
+    world: Arc<World>,
+    plan: Plan,
+    mut progress: impl FnMut(&Played),
+    stop: impl Future<Output = ()>,
+) -> (Report, Vec<Played>) {
+    let begun = Instant::now();
+    let units = units(&plan);
+    let selected = units.len();
+    let permits = Arc::new(Semaphore::new(plan.jobs.max(1)));
+    let unique = Arc::new(AtomicU64::new(plan.seed << 20));
+    let (done, mut finished) = mpsc::unbounded_channel();
+    let mut tasks = JoinSet::new();
+    for (case, transport) in units {
+        let (world, plan, permits, unique, done) =
+            (world.clone(), plan.clone(), permits.clone(), unique.clone(), done.clone());
+        tasks.spawn(async move {
+            let Ok(_permit) = permits.acquire().await else { return };
+            let Some(case) = plan.cases.get(case) else { return };
+            let played = unit(&world, &plan, case, transport, &unique).await;
+            // The receiver is gone only when the run was stopped.
+            let _ = done.send(played);
+        });
+    }
+    drop(done);
+    let mut all = Vec::with_capacity(selected);
+    tokio::pin!(stop);
+    loop {
+        tokio::select! {
+            received = finished.recv() => match received {
+                Some(played) => {
+                    progress(&played);
+                    all.push(played);
+                }
+                None => break,
+            },
+            () = &mut stop => {
+                tasks.abort_all();
+                break;
+            }
+        }
+    }
+    let seconds = begun.elapsed().as_secs_f64();
+    all.sort_by(|a, b| (&a.outcome.id, a.outcome.transport).cmp(&(&b.outcome.id, b.outcome.transport)));
+    let transcripts = || all.iter().flat_map(|p| &p.transcripts);
+    let handshakes = transcripts().flat_map(|t| &t.events).filter(|e| matches!(e, Event::Connected(_))).count();
+    let floor = match plan.measure_floor && handshakes > 0 {
+        true => floor::seconds_per_handshake(&world, &plan.transports, plan.jobs).await,
+        false => None,
+    };
+    let cost = Cost {
+        seconds,
+        plays: transcripts().count(),
+        handshakes,
+        times_bare_handshakes: floor.map(|floor| seconds / (floor * handshakes as f64)),
+    };
+    let outcomes = all.iter().map(|p| p.outcome.clone()).collect();
+    let report = Report::new(&plan.subject.name(), plan.transports, plan.seed, cost, selected, outcomes);
+    (report, all)
+}
+
+async fn unit(world: &Arc<World>, plan: &Plan, case: &Case, transport: Transport, unique: &AtomicU64) -> Played {
+    let mut transcripts = Vec::new();
+    for play in case.plays() {
+        let number = unique.fetch_add(1 << 10, Ordering::Relaxed);
+        let played = async {
+            let started = plan.subject.start(world).await.map_err(|e| e.to_string())?;
+            let transcript = actor::play(world, &started, case, transport, &play, number).await;
+            Ok::<_, String>(transcript)
+        };
+        let broken = |why: String| Transcript {
+            case: case.id.clone(),
+            transport,
+            temper: play.temper,
+            events: vec![Event::Broken(why)],
+        };
+        transcripts.push(match tokio::time::timeout(PLAY, played).await {
+            Ok(Ok(transcript)) => transcript,
+            Ok(Err(why)) => broken(format!("the subject did not start: {why}")),
+            Err(_) => broken(format!("not finished within {} s", PLAY.as_secs())),
+        });
+    }
+    Played { outcome: judge(case, &plan.ledger, transport, &transcripts), transcripts }
+}
+
+/// Index of a case and a transport, in an order that depends on the seed alone.
+fn units(plan: &Plan) -> Vec<(usize, Transport)> {
+    let mut units: Vec<(usize, Transport)> = plan
+        .cases
+        .iter()
+        .enumerate()
+        .flat_map(|(index, case)| {
+            let applicable: Vec<_> = plan.transports.iter().copied().filter(|t| case.applies_to(*t)).collect();
+            let chosen = match plan.pick {
+                Pick::Turn(turn) if !applicable.is_empty() => vec![applicable[(index + turn) % applicable.len()]],
+                _ => applicable,
+            };
+            chosen.into_iter().map(move |t| (index, t))
+        })
+        .collect();
+    // SplitMix64 for Fisher and Yates: reproducible, and of no weight beyond the order.
+    let mut state = plan.seed;
+    let mut next = || {
+        state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let z = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    };
+    for index in (1..units.len()).rev() {
+        let other = usize::try_from(next() % (index as u64 + 1)).unwrap_or(0);
+        units.swap(index, other);
+    }
+    units
+}

@@ -1,0 +1,127 @@
+//! What is tested, and how it is started.
+
+use std::sync::Arc;
+
+use ekmcheck_binding::{guard::Policy, refusal::Check, steps::ByTheDraft};
+use ekmcheck_parties::{
+    clock::Clock,
+    fault::{self, Bent},
+    resource::{Behaviour, ResourceServer, Sight},
+    tokens::Tokens,
+    wire::{self, Server, WireError},
+};
+
+pub use ekmcheck_parties::fault::{Fault, Variation};
+
+use crate::world::World;
+
+/// What is tested.
+#[derive(Debug, Clone, Copy)]
+pub enum Subject {
+    /// The embedded resource server, as the draft has it.
+    Reference,
+    /// The same with one thing wrong.
+    Fault(&'static Fault),
+    /// The same with something else that is right as well.
+    Variation(&'static Variation),
+}
+
+impl Subject {
+    /// From `reference`, `fault:NAME` or `variation:NAME`.
+    ///
+    /// # Errors
+    /// What is wrong, with the nearest known name.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let unknown = |what: &str, name: &str, known: Vec<&'static str>| {
+            let hint = ekmcheck_suite::load::suggestion(name, known.into_iter());
+            format!("there is no {what} {name:?}; {hint}")
+        };
+        match text.split_once(':') {
+            None if text == "reference" => Ok(Self::Reference),
+            Some(("fault", name)) => fault::named(name)
+                .map(Self::Fault)
+                .ok_or_else(|| unknown("fault", name, fault::faults().map(|f| f.name).collect())),
+            Some(("variation", name)) => fault::variation(name)
+                .map(Self::Variation)
+                .ok_or_else(|| unknown("variation", name, fault::variations().map(|v| v.name).collect())),
+            _ => Err(format!(
+                "unknown subject {text:?}; it is `reference`, `fault:NAME` or `variation:NAME`, see `ekmcheck list --faults`"
+            )),
+        }
+    }
+
+    /// The name in reports.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::Reference => "reference".to_owned(),
+            Self::Fault(fault) => format!("fault:{}", fault.name),
+            Self::Variation(variation) => format!("variation:{}", variation.name),
+        }
+    }
+
+    /// Starts it for one play, with nothing cached and a clock of its own.
+    pub(crate) async fn start(&self, world: &World) -> Result<Started, WireError> {
+        match self {
+            Self::Reference => serve(world, ByTheDraft, None).await,
+            Self::Fault(fault) => bent(world, Bent::fault(fault)).await,
+            Self::Variation(variation) => bent(world, Bent::variation(variation)).await,
+        }
+    }
+}
+
+/// A subject that runs.
+pub(crate) struct Started {
+    pub(crate) server: Server,
+    pub(crate) clock: Clock,
+    sights: Arc<dyn Sights>,
+}
+
+impl Started {
+    /// What the server saw since the last call.
+    pub(crate) fn take_sights(&self) -> Vec<Sight> {
+        self.sights.take()
+    }
+}
+
+trait Sights: Send + Sync {
+    fn take(&self) -> Vec<Sight>;
+}
+
+impl<B: Behaviour> Sights for ResourceServer<B> {
+    fn take(&self) -> Vec<Sight> {
+        self.take_sights()
+    }
+}
+
+async fn bent(world: &World, bent: Bent) -> Result<Started, WireError> {
+    let token_fault = bent.token_fault();
+    serve(world, bent, token_fault).await
+}
+
+async fn serve<B: Behaviour>(
+    world: &World,
+    behaviour: B,
+    token_fault: Option<ekmcheck_parties::tokens::TokenFault>,
+) -> Result<Started, WireError> {
+    let clock = Clock::at(world.now);
+    let tokens = Tokens::of(&world.issuer, token_fault);
+    let resource = ResourceServer::new(behaviour, tokens, clock.clone(), Policy::default());
+    let server = wire::serve(world.server.clone(), resource.clone()).await?;
+    Ok(Started { server, clock, sights: resource })
+}
+
+/// The name of a check, for the transcript.
+pub(crate) fn check_name(check: Option<Check>) -> Option<String> {
+    check.map(|c| c.name().to_owned())
+}
+
+/// All faults that can be a subject.
+pub fn faults() -> impl Iterator<Item = &'static Fault> {
+    fault::faults()
+}
+
+/// All harmless variations that can be a subject.
+pub fn variations() -> impl Iterator<Item = &'static Variation> {
+    fault::variations()
+}

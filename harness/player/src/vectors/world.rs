@@ -1,0 +1,65 @@
+//! What all vectors have in common, fixed for ever.
+
+use ekmcheck_binding::digest::sha256;
+use ekmcheck_forge::{
+    ForgeError,
+    issuer::Issuer,
+    keys::Signing,
+    pki::Pki,
+    recipe::{Exporters, PerRequest, Setting},
+};
+
+/// The verifier's clock: 2027-01-15, within the validity of the frozen certificates.
+pub(super) const NOW: i64 = 1_800_000_000;
+
+pub(super) const METHOD: &str = "GET";
+pub(super) const AUTHORITY: &str = "rs.ekmcheck.example";
+pub(super) const PATH: &str = "/api/resource";
+
+pub(super) struct World {
+    pki: Pki,
+    issuer: Issuer,
+    exporters: Exporters,
+    other: Exporters,
+}
+
+impl World {
+    pub(super) fn new() -> Result<Self, ForgeError> {
+        Ok(Self {
+            pki: Pki::frozen()?,
+            issuer: Issuer::frozen()?,
+            exporters: exporters("the connection"),
+            other: exporters("another connection"),
+        })
+    }
+
+    pub(super) fn setting(&self, client: &str, claims: PerRequest) -> Result<Setting<'_>, ForgeError> {
+        let client = self.pki.identity(client).ok_or_else(|| ForgeError::NoIdentity(client.to_owned()))?;
+        Ok(Setting {
+            now: NOW,
+            pki: &self.pki,
+            issuer: &self.issuer,
+            client,
+            bound_to: client,
+            exporters: &self.exporters,
+            other: Some(&self.other),
+            method: METHOD,
+            authority: AUTHORITY,
+            path: PATH,
+            claims,
+            signing: Signing::Frozen,
+            unique: 0,
+        })
+    }
+}
+
+/// No handshake stands behind these: each value is a hash of its name. All that counts is that they differ, and that
+/// the longer one does not begin with the right one, as in TLS 1.3.
+fn exporters(connection: &str) -> Exporters {
+    let value = |name: &'static str, length: usize| {
+        let block = |n: usize| sha256(format!("ekmcheck exporter|{connection}|{name}|{n}").as_bytes());
+        let octets: Vec<u8> = (0..length.div_ceil(32)).flat_map(block).take(length).collect();
+        (name, octets)
+    };
+    Exporters::new(Exporters::CALLS.iter().map(|(name, (_, _, length))| value(name, *length)).collect())
+}

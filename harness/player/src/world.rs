@@ -1,0 +1,102 @@
+//! What all plays of a run share: certificates, issuer, TLS settings. Costly to make, and made once.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use ekmcheck_binding::algorithm::KeyKind;
+use ekmcheck_forge::{
+    ForgeError,
+    issuer::Issuer,
+    keys::Key,
+    pki::{Identity, Pki},
+};
+use ekmcheck_parties::{
+    clock::Clock,
+    resource::exporter_requests,
+    wire::{self, Alpn, ClientSettings, ClientTls, Prepared, ServerConfig, Version, WireError},
+};
+use ekmcheck_suite::case::Transport;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+/// Why a world could not be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WorldError {
+    /// Keys or certificates.
+    #[error(transparent)]
+    Forge(#[from] ForgeError),
+    /// TLS settings.
+    #[error("TLS: {0}")]
+    Wire(#[from] WireError),
+}
+
+/// What all plays share.
+pub struct World {
+    pub(crate) pki: Pki,
+    pub(crate) issuer: Issuer,
+    pub(crate) now: i64,
+    pub(crate) server: Arc<Prepared>,
+    clients: Mutex<HashMap<ClientKey, Arc<ClientTls>>>,
+}
+
+/// A client's TLS settings.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct ClientKey {
+    pub(crate) identity: String,
+    pub(crate) transport: Transport,
+    pub(crate) suite: Option<u16>,
+    pub(crate) hello_retry: bool,
+    pub(crate) resumption: bool,
+}
+
+impl World {
+    /// A world at that time (Unix seconds), with fresh keys and certificates.
+    ///
+    /// # Errors
+    /// [`WorldError`].
+    pub fn at(now: i64) -> Result<Self, WorldError> {
+        let pki = Pki::generate(now).map_err(ForgeError::from)?;
+        let key = || Key::generate(KeyKind::P256).map_err(ForgeError::from);
+        let server = wire::prepare(ServerConfig {
+            identity: wire_identity(pki.server()),
+            client_roots: vec![CertificateDer::from(pki.root().certificate.der().to_vec())],
+            time_provider: Arc::new(Clock::at(now)),
+            exporters: exporter_requests(),
+            versions: vec![Version::Tls13, Version::Tls12],
+            limits: wire::Limits::default(),
+        })?;
+        Ok(Self { issuer: Issuer::new(key()?, key()?), pki, now, server, clients: Mutex::default() })
+    }
+
+    /// The TLS settings of a client; those that may resume have an empty store of their own.
+    pub(crate) fn client(&self, key: &ClientKey) -> Result<Arc<ClientTls>, WorldError> {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = clients.get(key) {
+            return Ok(if key.resumption { found.forgetful() } else { found.clone() });
+        }
+        let no_identity = || ForgeError::NoIdentity(key.identity.clone());
+        let identity = self.pki.identity(&key.identity).ok_or_else(no_identity)?;
+        let made = ClientTls::prepare(ClientSettings {
+            identity: Some(wire_identity(identity)),
+            server_roots: vec![CertificateDer::from(self.pki.root().certificate.der().to_vec())],
+            time_provider: Arc::new(Clock::at(self.now)),
+            version: if key.transport.is_tls13() { Version::Tls13 } else { Version::Tls12 },
+            alpn: if key.transport.is_h2() { Alpn::Http2 } else { Alpn::Http1 },
+            suite: key.suite.map(rustls::CipherSuite::from),
+            force_hello_retry: key.hello_retry,
+            resumption: key.resumption,
+            exporters: exporter_requests(),
+        })?;
+        clients.insert(key.clone(), made.clone());
+        Ok(made)
+    }
+}
+
+fn wire_identity(identity: &Identity) -> wire::Identity {
+    wire::Identity {
+        chain: identity.chain.iter().map(|der| CertificateDer::from(der.clone())).collect(),
+        key: PrivateKeyDer::Pkcs8(identity.key.pkcs8().to_vec().into()),
+    }
+}
