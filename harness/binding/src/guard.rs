@@ -133,7 +133,7 @@ impl<S: Steps> Guard<S> {
         let valid = tokens.validate(token, now)?;
         let confirmation = steps.confirmation(&valid.claims)?;
         if let Confirmation::Certificate(thumbprint) | Confirmation::Session(thumbprint) = &confirmation
-            && !steps.omits(Check::Certificate, Moment::Cold)
+            && !self.certificate_omitted(connection, request, token)
         {
             steps.certificate(thumbprint, connection)?;
         }
@@ -176,6 +176,18 @@ impl<S: Steps> Guard<S> {
         let steps = &self.steps;
         steps.omits(Check::Presence, Moment::Cold)
             || steps.omits(Check::Presence, Moment::Hit) && self.cached(connection, &TokenHash::of(token), "").is_some()
+    }
+
+    /// Only a faulty server does not compare the certificate, never or on a hit.
+    fn certificate_omitted(&self, connection: &Connection, request: &Request<'_>, token: &str) -> bool {
+        let steps = &self.steps;
+        steps.omits(Check::Certificate, Moment::Cold)
+            || steps.omits(Check::Certificate, Moment::Hit)
+                && steps
+                    .proof_field(request.proofs)
+                    .ok()
+                    .flatten()
+                    .is_some_and(|proof| self.cached(connection, &TokenHash::of(token), proof).is_some())
     }
 
     fn cached(&self, connection: &Connection, ath: &TokenHash, proof: &str) -> Option<RequestClaims> {

@@ -63,8 +63,9 @@ fn same_path(one: &str, other: &str) -> bool {
     one == other || normal(one) == normal(other)
 }
 
-/// Decodes percent-encoded unreserved characters and writes the other escapes in upper case.
-fn normal(path: &str) -> Vec<u8> {
+/// Decodes percent-encoded unreserved characters; any other escape becomes one number beyond all characters, so that
+/// `%%32%35`, whose first character begins no escape, is not taken for `%25`.
+fn normal(path: &str) -> Vec<u16> {
     let octets = path.as_bytes();
     let mut out = Vec::with_capacity(octets.len());
     let mut at = 0;
@@ -75,15 +76,15 @@ fn normal(path: &str) -> Vec<u8> {
         });
         match escaped {
             Some(octet) if octet.is_ascii_alphanumeric() || b"-._~".contains(&octet) => {
-                out.push(octet);
+                out.push(u16::from(octet));
                 at += 3;
             }
-            Some(_) => {
-                out.extend(octets[at..at + 3].to_ascii_uppercase());
+            Some(octet) => {
+                out.push(0x100 | u16::from(octet));
                 at += 3;
             }
             None => {
-                out.push(octets[at]);
+                out.push(u16::from(octets[at]));
                 at += 1;
             }
         }
@@ -126,6 +127,7 @@ mod tests {
         }
         assert_eq!(Target::https("rs.example", "/").is_named_by("https://rs.example:443"), Ok(true));
         assert_eq!(Target::https("[::1]:8443", "/").is_named_by("https://[::1]:8443/"), Ok(true));
+        assert_eq!(Target::https("rs.example", "/%25").is_named_by("/%%32%35"), Ok(false), "no escape begins there");
         assert_eq!(Target::https("[::1]", "/%2f").is_named_by("https://[::1]/%2F"), Ok(true));
     }
 }

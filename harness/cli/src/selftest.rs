@@ -210,8 +210,14 @@ impl Bench {
 
     fn unkilled(&self, matrix: &mut Matrix) {
         for case in self.cases.iter().filter(|c| !c.is_observation()) {
-            if matrix.cases.get(&case.id).is_none_or(Vec::is_empty) {
-                matrix.findings.push(format!("case {} catches no fault", case.id));
+            let kills = matrix.cases.get(&case.id).is_some_and(|faults| !faults.is_empty());
+            let listed = self.ledger.beyond_faults.iter().any(|b| b.case == case.id);
+            match (kills, listed) {
+                (false, false) => matrix.findings.push(format!("case {} catches no fault", case.id)),
+                (true, true) => {
+                    matrix.findings.push(format!("case {} catches faults and is listed as beyond them", case.id));
+                }
+                _ => {}
             }
         }
     }

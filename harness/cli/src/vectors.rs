@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use crate::{
     Trouble,
-    args::{SchemaOf, VectorsAction, VectorsArgs},
-    note, print, run, schema,
+    args::{VectorsAction, VectorsArgs},
+    note, print, run,
 };
 
 /// Writes or checks; returns the exit status.
@@ -20,12 +20,15 @@ pub(crate) fn vectors(args: &VectorsArgs) -> Result<u8, Trouble> {
                 let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
                 run::write_file(&folder, &name, text)?;
             }
-            run::write_file(&directory.join("schema"), "vector.schema.json", &schema::text(SchemaOf::Vector)?)?;
-            print(&format!("{} vectors written to {}\n", made.len(), directory.display()));
+            print(&format!("{} vectors written to {}\n", vectors_in(&made), directory.display()));
             Ok(0)
         }
         VectorsAction::Check { directory } => check(directory, &made),
     }
+}
+
+fn vectors_in(made: &BTreeMap<String, String>) -> usize {
+    made.keys().filter(|path| !path.starts_with("schema/")).count()
 }
 
 fn check(directory: &Path, made: &BTreeMap<String, String>) -> Result<u8, Trouble> {
@@ -52,6 +55,6 @@ fn check(directory: &Path, made: &BTreeMap<String, String>) -> Result<u8, Troubl
     for fault in &faults {
         note(fault);
     }
-    print(&format!("{} vectors, {} not as they should be\n", made.len(), faults.len()));
+    print(&format!("{} vectors, {} files not as they should be\n", vectors_in(made), faults.len()));
     Ok(u8::from(!faults.is_empty()))
 }

@@ -125,6 +125,18 @@ fn every_corpus_holds() {
     }
 }
 
+/// The seeds are named after rows of the table and refer to them by number: a new row moves them.
+#[test]
+fn the_seeds_in_the_corpora_are_current() {
+    const COMMAND: &str = "cargo run -p ekmcheck-forge --example seeds --features properties -- fuzz/corpus";
+    for target in TARGETS {
+        for (name, octets) in (target.seeds)() {
+            let path = fuzz().join("corpus").join(target.name).join(name);
+            assert!(fs::read(&path).is_ok_and(|on_disk| on_disk == octets), "{}: run {COMMAND}", path.display());
+        }
+    }
+}
+
 #[test]
 fn every_regression_holds() {
     for target in TARGETS {

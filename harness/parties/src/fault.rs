@@ -119,8 +119,10 @@ pub(crate) enum CachesBy {
     PortAndToken,
     /// Certificate and proof.
     CertificateAndProof,
-    /// Connection and token, whatever the proof: a literal reading of the draft.
+    /// Connection and token, whatever the proof.
     ConnectionAndToken,
+    /// Connection and token, whatever the proof as long as it has no per-request claims: a literal reading of the draft.
+    ConnectionAndTokenIfStatic,
 }
 
 /// How a faulty server remembers identifiers.

@@ -27,6 +27,7 @@ use ekmcheck_binding::{
     target::Target,
 };
 use ekmcheck_forge::recipe::{ExporterCall, Exporters};
+use tokio::sync::watch;
 
 use crate::{
     clock::Clock,
@@ -99,6 +100,7 @@ pub struct ResourceServer<B: Behaviour> {
     clock: Clock,
     next: AtomicU64,
     sights: Mutex<Vec<Sight>>,
+    settled: watch::Sender<usize>,
 }
 
 /// A connection of the resource server.
@@ -118,6 +120,7 @@ impl<B: Behaviour> ResourceServer<B> {
             clock,
             next: AtomicU64::new(1),
             sights: Mutex::default(),
+            settled: watch::Sender::new(0),
         })
     }
 
@@ -125,6 +128,12 @@ impl<B: Behaviour> ResourceServer<B> {
     #[must_use]
     pub fn take_sights(&self) -> Vec<Sight> {
         std::mem::take(&mut self.sights.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Waits until so many connections were established or failed in all.
+    pub async fn settled(&self, connections: usize) {
+        // The sender lives as long as the server does, so there is no error to see.
+        let _ = self.settled.subscribe().wait_for(|n| *n >= connections).await;
     }
 
     fn see(&self, sight: Sight) {
@@ -157,7 +166,12 @@ impl<B: Behaviour> Service for ResourceServer<B> {
         if let Some(binding) = &binding {
             self.guard.opened(binding);
         }
+        self.settled.send_modify(|n| *n += 1);
         Open { peer, binding }
+    }
+
+    fn handshake_failed(&self, _: &str) {
+        self.settled.send_modify(|n| *n += 1);
     }
 
     fn request(&self, open: &Open, request: Incoming) -> Outgoing {

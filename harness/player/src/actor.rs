@@ -73,6 +73,7 @@ pub(crate) async fn play(
         }
     }
     actor.drain_sights();
+    actor.hang_up().await;
     Transcript { case: case.id.clone(), transport, temper: play.temper, events: actor.events }
 }
 
@@ -139,6 +140,16 @@ impl<'a> Actor<'a> {
         }
     }
 
+    /// Ends what is still open by RST: thousands of plays would otherwise leave as many ports waiting.
+    async fn hang_up(&mut self) {
+        for link in self.links.values_mut() {
+            if let Some(connection) = link.connection.take() {
+                // The play is over; whatever happens now is no part of it.
+                let _ = connection.close(wire::How::Reset).await;
+            }
+        }
+    }
+
     async fn connect(&mut self, connect: &Connect, replaces_closed: bool) -> Result<(), Stop> {
         let name = connect.client.as_deref().or(self.case.client.as_deref()).unwrap_or("p256");
         let no_client = || Stop::Broken(format!("there is no client certificate {name:?}"));
@@ -178,6 +189,7 @@ impl<'a> Actor<'a> {
             replaces_closed,
         }));
         self.connections += 1;
+        self.subject.settled(self.connections).await;
         let link = Link {
             number: self.connections,
             connect: connect.clone(),

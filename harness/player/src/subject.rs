@@ -1,6 +1,6 @@
 //! What is tested, and how it is started.
 
-use std::sync::Arc;
+use std::{pin::Pin, sync::Arc, time::Duration};
 
 use ekmcheck_binding::{guard::Policy, refusal::Check, steps::ByTheDraft};
 use ekmcheck_parties::{
@@ -78,19 +78,34 @@ pub(crate) struct Started {
 }
 
 impl Started {
+    /// Waits until the server has made up its mind on so many connections. A TLS 1.3 client is connected before the
+    /// server has seen its certificate, and a play must not depend on who is faster.
+    pub(crate) async fn settled(&self, connections: usize) {
+        // A server that never does is found out by the next request.
+        let _ = tokio::time::timeout(SETTLE, self.sights.settled(connections)).await;
+    }
+
     /// What the server saw since the last call.
     pub(crate) fn take_sights(&self) -> Vec<Sight> {
         self.sights.take()
     }
 }
 
+/// The longest that the server may take to notice a connection.
+const SETTLE: Duration = Duration::from_secs(5);
+
 trait Sights: Send + Sync {
     fn take(&self) -> Vec<Sight>;
+    fn settled(&self, connections: usize) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 }
 
 impl<B: Behaviour> Sights for ResourceServer<B> {
     fn take(&self) -> Vec<Sight> {
         self.take_sights()
+    }
+
+    fn settled(&self, connections: usize) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(ResourceServer::settled(self, connections))
     }
 }
 

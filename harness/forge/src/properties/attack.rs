@@ -6,8 +6,10 @@ use ekmcheck_binding::algorithm::Algorithm;
 use serde_json::json;
 
 use super::{
-    plan::{By, Rewrite, Row, Step},
+    plan::Row,
+    rewrite::Rewrite,
     stage::{Presented, Scene},
+    step::{By, Step},
 };
 use crate::{
     alteration,

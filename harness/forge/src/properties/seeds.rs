@@ -4,8 +4,10 @@ use arbitrary::{Arbitrary as _, Unstructured};
 
 use super::{
     attack::ATTACKS,
-    plan::{Plan, Rewrite, Row, Step, USUAL},
+    plan::{Plan, Row, USUAL},
+    rewrite::Rewrite,
     stage::{CLIENTS, Scene, stage},
+    step::Step,
 };
 use crate::{
     keys::Signing,
@@ -48,6 +50,7 @@ pub(super) fn proof_structured() -> Vec<Seed> {
     const ALL_CLAIMS: u8 = 7;
     /// Seven of eight choices leave token and proof as they are.
     const ALTERED: u8 = 7;
+    const REWRITE: u8 = 4;
     let mut seeds = vec![("right".to_owned(), Vec::new())];
     let mut add = |kind: &str, name: &str, octets: &[u8]| seeds.push((format!("{kind}-{name}"), octets.to_vec()));
     for (index, name) in (0..).zip(USUAL).take(CLIENTS.len()) {
@@ -67,10 +70,10 @@ pub(super) fn proof_structured() -> Vec<Seed> {
             _ => CLIENTS[0],
         };
         let client = (0..).zip(USUAL).find(|(_, name)| *name == client).map_or(0, |(index, _)| index);
-        add("row", row.name, &[client, ALL_CLAIMS, 0, 0, 0, 1, 0, index]);
+        add("row", row.name, &[client, ALL_CLAIMS, 0, 0, 0, 1, 0, 0, index]);
     }
     for (index, row) in (0..).zip(&stage().text_rows) {
-        add("row", row.name, &[0, ALL_CLAIMS, 0, 0, 0, 1, 8, index]);
+        add("row", row.name, &[0, ALL_CLAIMS, 0, 0, 0, 1, REWRITE, 0, index]);
     }
     seeds
 }

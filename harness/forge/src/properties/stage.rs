@@ -5,10 +5,7 @@ use std::{cell::RefCell, sync::OnceLock};
 use aws_lc_rs::digest;
 use ekmcheck_binding::{algorithm::Algorithm, cache::ConnectionId, exporter::ExporterValue, guard::Connection};
 
-use super::{
-    oracle::VerifyingKey,
-    plan::{Plan, Step},
-};
+use super::{oracle::VerifyingKey, plan::Plan, step::Step};
 use crate::{
     ForgeError,
     alteration::{self, Alteration, Edit, Leads},
@@ -121,8 +118,15 @@ impl Stage {
     }
 
     /// The client of that name; the first one for a name that is none.
-    pub(super) fn client(&self, name: &str) -> &Client {
+    pub(super) fn client(&'static self, name: &str) -> &'static Client {
         self.clients.iter().find(|c| c.identity.name == name).unwrap_or(&self.clients[0])
+    }
+}
+
+impl Client {
+    /// Somebody else with a certificate of the same issuer.
+    pub(super) fn another(&self) -> &'static Self {
+        stage().client(if self.identity.name == "second" { CLIENTS[0] } else { "second" })
     }
 }
 

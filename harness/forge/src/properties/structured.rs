@@ -133,7 +133,7 @@ impl<'a, S: Steps> Trial<'a, S> {
         let other = format!("Bearer {}", self.presented.client.other_token);
         must_refuse("another token", Question { authorization: &other, ..same }, &[Check::Ath]);
         let mut thief = self.connection.clone();
-        thief.certificate = scene.stage.client("second").identity.certificate.clone();
+        thief.certificate = self.presented.client.another().identity.certificate.clone();
         // The number and the exporter value are those of the first connection, so this asks the cache as well.
         let checks = [Check::Certificate, Check::Alg, Check::X5t];
         if accepted.confirmation != Confirmation::Unbound {

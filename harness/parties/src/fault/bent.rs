@@ -296,7 +296,9 @@ impl Steps for Bent {
                 let port = live.get(&connection.id).map_or(0, |l| l.port);
                 Scope { connection: ConnectionId(u64::from(port)), ..everywhere }
             }
-            Some(CachesBy::Connection | CachesBy::ConnectionAndToken) | None => right,
+            Some(CachesBy::Connection | CachesBy::ConnectionAndToken | CachesBy::ConnectionAndTokenIfStatic) | None => {
+                right
+            }
         }
     }
 
@@ -304,6 +306,8 @@ impl Steps for Bent {
         let right = ByTheDraft.entry(ath, proof);
         match self.caches_by() {
             None => right,
+            // A proof with per-request claims is for one request, so that a literal reader has nothing to look up.
+            Some(CachesBy::ConnectionAndTokenIfStatic) if has_request_claims(proof) => right,
             Some(CachesBy::Connection) => EntryKey { ath: TokenHash::from_octets([0; 32]), proof: [0; 32] },
             Some(CachesBy::CertificateAndProof) => EntryKey { ath: TokenHash::from_octets([0; 32]), ..right },
             Some(_) => EntryKey { proof: [0; 32], ..right },
@@ -373,4 +377,8 @@ impl Behaviour for Bent {
         let change = self.bends.iter().find_map(|b| if let Bend::Challenges(change) = b { Some(change) } else { None });
         change.map_or_else(|| Some(answer.challenge()), |change| change(answer.challenge()))
     }
+}
+
+fn has_request_claims(proof: &str) -> bool {
+    ByTheDraft.parse(proof).is_ok_and(|p| ["jti", "htm", "htu"].iter().any(|name| p.claims.member(name).is_some()))
 }

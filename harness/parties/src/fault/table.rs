@@ -48,7 +48,7 @@ pub(super) const VARIATIONS: &[Variation] = &[
     Variation {
         name: "literal-cache",
         does: "takes a hit for (connection, token) as the draft's figure draws it, without a look at the proof (A-03)",
-        bends: &[Bend::CachesBy(CachesBy::ConnectionAndToken)],
+        bends: &[Bend::CachesBy(CachesBy::ConnectionAndTokenIfStatic)],
     },
     Variation {
         name: "wide-window",

@@ -47,6 +47,12 @@ pub(super) const TABLE: &[Fault] = &[
         &["rs.cache.same-source-port"],
     ),
     fault(
+        "hit-skips-certificate",
+        "caches by the token alone, and does not look at the certificate on a hit",
+        &[Bend::CachesBy(CachesBy::Token), Bend::Omits(Check::Certificate, Some(Moment::Hit))],
+        &["rs.replay.stolen-token", "rs.replay.stolen-token-and-proof", "rs.replay.proof-signed-by-thief"],
+    ),
+    fault(
         "hit-skips-jti",
         "does not look at jti on a hit",
         &[Bend::Omits(Check::Jti, Some(Moment::Hit))],
