@@ -16,7 +16,7 @@ use ekmcheck_player::{
 use ekmcheck_suite::{
     case::Transport,
     outcome::Verdict,
-    report::{Report, Style, summary},
+    report::{Conclusion, Report, Style, summary},
 };
 
 use crate::{
@@ -78,7 +78,11 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Trouble> {
     if report.counts.applicable == 0 {
         note("nothing was selected; `ekmcheck list` shows the cases");
     }
-    Ok(report.conclusion.exit_status())
+    Ok(match report.conclusion {
+        Conclusion::Conformant if args.strict && report.counts.warned > 0 => Conclusion::NotConformant,
+        conclusion => conclusion,
+    }
+    .exit_status())
 }
 
 /// A runtime with the number of threads that the machine has cores.

@@ -10,7 +10,7 @@ use ekmcheck_player::{
 use ekmcheck_suite::{
     case::{Case, Expect, Transport},
     outcome::{Outcome, Verdict},
-    report::Report,
+    report::{Conclusion, Report},
     requirement::Ledger,
     transcript::Transcript,
 };
@@ -44,6 +44,8 @@ struct Matrix {
 struct Row {
     name: String,
     does: String,
+    /// What a run on it comes to; a fault against hardening alone leaves a server conformant.
+    conclusion: Conclusion,
     named: Vec<String>,
     caught_by: Vec<String>,
 }
@@ -164,6 +166,7 @@ impl Bench {
             matrix.variations.push(Row {
                 name: variation.name.to_owned(),
                 does: variation.does.to_owned(),
+                conclusion: report.conclusion,
                 named: Vec::new(),
                 caught_by: blames.iter().map(|o| o.id.clone()).collect(),
             });
@@ -194,6 +197,7 @@ impl Bench {
         matrix.faults.push(Row {
             name: fault.name.to_owned(),
             does: fault.does.to_owned(),
+            conclusion: report.conclusion,
             named: fault.caught_by.iter().map(|c| (*c).to_owned()).collect(),
             caught_by,
         });

@@ -89,8 +89,11 @@ impl Bench<'_> {
         }
         let controls_failed: Vec<String> = transcript
             .exchanges()
-            .filter(|e| e.control && !is_accepted(&e.reaction))
-            .map(|e| format!("control request refused: {}", words::reaction(&e.reaction)))
+            .filter(|e| e.control && is_accepted(&e.reaction) == matches!(e.expect, Expect::Refused(_)))
+            .map(|e| match e.expect {
+                Expect::Refused(_) => "a request that only prepares the case was accepted".to_owned(),
+                _ => format!("control request refused: {}", words::reaction(&e.reaction)),
+            })
             .collect();
         let reliable = controls_failed.is_empty();
         for exchanged in transcript.exchanges().filter(|e| !e.control) {

@@ -64,7 +64,7 @@ pub(super) const TABLE: &[Alteration] = &[
         Request(|r, _| {
             let proof = r.field(RequestRecipe::PROOF_FIELD);
             r.set_field("Authorization", vec![[b"Bearer ", &proof[..]].concat()]);
-        r.set_field(RequestRecipe::PROOF_FIELD, vec![]);
+            r.set_field(RequestRecipe::PROOF_FIELD, vec![]);
         }),
     ),
     row("scheme-in-lower-case", AUTHORIZATION, Leads::Accepted, Request(|r, _| scheme(r, "bearer"))),

@@ -77,7 +77,7 @@ fn by_path(path: &str) -> Entry {
 /// builds on, or only this suite's judgement, demands that it covers just this. A test holds this list against the live
 /// cases of the same alterations.
 const FINER: &[(Entry, &[&str])] = &[
-    (entry_of("rs.alg-asymmetric", "2.3.1", Must, Hardening), &["hmac-ekm", "hmac-token"]),
+    (entry_of("rs.alg-asymmetric", "2.3.1", Must, Draft), &["hmac-ekm", "hmac-token"]),
     (
         entry_of("rs.alg-asymmetric", "RFC 8725 3.1", Must, Inherited),
         &[
@@ -94,7 +94,6 @@ const FINER: &[(Entry, &[&str])] = &[
         entry_of("rs.alg-asymmetric", "RFC 8725 3.2", Must, Inherited),
         &["alg-none-capital", "alg-none-mixed-case", "alg-none-upper-case", "alg-none-with-signature", "alg-none"],
     ),
-    (entry_of("rs.alg-fits-key", "2.3.1", Must, Hardening), &["alg-array", "alg-number"]),
     (entry_of("rs.alg-fits-key", "RFC 7515 4.1.1", Must, Inherited), &["alg-lower-case", "alg-missing"]),
     (entry_of("rs.alg-fits-key", "RFC 9864", May, Inherited), &["alg-fully-specified"]),
     (
@@ -112,7 +111,6 @@ const FINER: &[(Entry, &[&str])] = &[
         entry_of("rs.confirmation-form", "RFC 7800 3.1", Must, Inherited),
         &["cnf-array", "cnf-null", "cnf-string", "cnf-with-unknown-members"],
     ),
-    (entry_of("rs.exporter-match", "2.3.2.1", Must, Hardening), &["ekm-array", "ekm-null", "ekm-number", "ekm-object"]),
     (entry_of("rs.exporter-match", "2.3.2.1", Should, Draft), &["ekm-in-hex", "ekm-padded"]),
     (entry_of("rs.exporter-match", "RFC 4648 3.5", May, Inherited), &["ekm-with-unused-bits"]),
     (
@@ -127,11 +125,9 @@ const FINER: &[(Entry, &[&str])] = &[
             "ekm-truncated",
         ],
     ),
-    (entry_of("rs.htm", "2.3.2.2", Must, Hardening), &["htm-array", "htm-empty", "htm-null", "htm-number"]),
     (entry_of("rs.htm", "RFC 9110 9.1", May, Inherited), &["htm-in-lower-case"]),
-    (entry_of("rs.htu", "2.3.2.2", Must, Hardening), &["htu-null"]),
-    (entry_of("rs.iat-window", "2.3.2.1", Must, Hardening), &["iat-null", "iat-string", "iat-true"]),
-    (entry_of("rs.iat-window", "3.3.2 5h", Must, Hardening), &["iat-beyond-a-double", "iat-two-to-the-64"]),
+    (entry_of("rs.iat-window", "2.3.2.1", Must, Hardening), &["iat-string"]),
+    (entry_of("rs.iat-window", "2.3.2.1", Must, Draft), &["iat-null", "iat-true"]),
     (entry_of("rs.iat-window", "3.3.2 5h", Should, Hardening), &["iat-10-seconds-past", "iat-8-seconds-ahead"]),
     (entry_of("rs.iat-window", "RFC 7519 2", May, Inherited), &["iat-fraction"]),
     (entry_of("rs.ignores-unknown", "RFC 8259 7", Should, Inherited), &["payload-name-escaped"]),
@@ -149,10 +145,8 @@ const FINER: &[(Entry, &[&str])] = &[
         entry_of("rs.signature", "RFC 7518 3.4", Must, Inherited),
         &["signature-der", "signature-too-long", "signature-zero"],
     ),
-    (entry_of("rs.token-hash", "2.3.2.1", Must, Hardening), &["ath-array", "ath-null", "ath-number"]),
     (entry_of("rs.token-hash", "RFC 4648 3.5", May, Inherited), &["ath-with-unused-bits"]),
     (entry_of("rs.token-hash", "RFC 7515 2", Should, Inherited), &["ath-padded"]),
-    (entry_of("rs.typ", "2.3.1", Must, Hardening), &["typ-array", "typ-null", "typ-number"]),
     (entry_of("rs.typ", "RFC 7515 4.1.9", May, Inherited), &["typ-in-other-case", "typ-with-application"]),
     (entry_of("rs.typ", "RFC 8725 3.11", Must, Inherited), &["typ-at-jwt", "typ-dpop", "typ-logout", "typ-wpt"]),
 ];

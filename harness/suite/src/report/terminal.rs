@@ -65,38 +65,48 @@ fn deviations(out: &mut String, report: &Report, ledger: &Ledger, verdict: Verdi
         Verdict::Fail => (style.bad, "broken"),
         _ => (style.doubtful, "not met"),
     };
-    for summary in report.requirements.iter().filter(|r| r.deviations > 0) {
-        let of_it = |o: &&Outcome| o.requirements.iter().any(|r| r.id == summary.id && r.verdict == verdict);
-        let cases: Vec<&Outcome> = report.cases.iter().filter(of_it).collect();
+    // What is broken most often is most likely the cause of the rest.
+    let mut requirements: Vec<_> = report.requirements.iter().filter(|r| r.deviations > 0).collect();
+    requirements.sort_by_key(|r| std::cmp::Reverse(r.deviations));
+    for summary in requirements {
+        let same = |one: &Outcome, other: &Outcome| one.id == other.id && one.seen == other.seen;
+        let mut cases: Vec<Vec<&Outcome>> = Vec::new();
+        for outcome in &report.cases {
+            if !outcome.requirements.iter().any(|r| r.id == summary.id && r.verdict == verdict) {
+                continue;
+            }
+            match cases.iter_mut().find(|c| same(c[0], outcome)) {
+                Some(transports) => transports.push(outcome),
+                None => cases.push(vec![outcome]),
+            }
+        }
         if cases.is_empty() {
             continue;
         }
-        line(out, "");
         let (clause, text) = ledger.requirement(&summary.id).map_or(("", ""), |r| (r.clause.as_str(), r.text.as_str()));
+        line(out, "");
         line(out, &format!("{colour}{word}{}  {}{}{}  {clause}", style.reset, style.strong, summary.id, style.reset));
         line(out, &format!("  {text}"));
-        for outcome in cases.iter().take(SHOWN) {
-            let reason = outcome.requirements.iter().find(|r| r.id == summary.id).and_then(|r| r.reason.as_deref());
-            line(out, &format!("  {} on {}", outcome.id, outcome.transport.name()));
-            line(out, &format!("    expected  {}", outcome.expected));
-            line(out, &format!("    seen      {}", plain(&outcome.seen)));
-            line(out, &format!("    reason    {}", plain(reason.unwrap_or_default())));
-            line(
-                out,
-                &format!(
-                    "    {}again     ekmcheck run --subject {} --transport {} --filter {}{}",
-                    style.faint,
-                    plain(&report.subject),
-                    outcome.transport.name(),
-                    outcome.id,
-                    style.reset
-                ),
-            );
+        for transports in cases.iter().take(SHOWN) {
+            deviation(out, report, &summary.id, transports, style);
         }
         if cases.len() > SHOWN {
-            line(out, &format!("  and {} more", cases.len() - SHOWN));
+            line(out, &format!("  and {} more, see the report", cases.len() - SHOWN));
         }
     }
+}
+
+/// One case, on all transports where it came to the same.
+fn deviation(out: &mut String, report: &Report, requirement: &str, transports: &[&Outcome], style: Style) {
+    let Some(outcome) = transports.first() else { return };
+    let reason = outcome.requirements.iter().find(|r| r.id == requirement).and_then(|r| r.reason.as_deref());
+    let names: Vec<&str> = transports.iter().map(|o| o.transport.name()).collect();
+    line(out, &format!("  {} on {}", outcome.id, names.join(" ")));
+    line(out, &format!("    expected  {}", outcome.expected));
+    line(out, &format!("    seen      {}", plain(&outcome.seen)));
+    line(out, &format!("    reason    {}", plain(reason.unwrap_or_default())));
+    let again = format!("ekmcheck run --subject {} --transport {} --filter {}", report.subject, names[0], outcome.id);
+    line(out, &format!("    {}again     {}{}", style.faint, plain(&again), style.reset));
 }
 
 fn others(out: &mut String, report: &Report, verdict: Verdict, title: &str, style: Style) {

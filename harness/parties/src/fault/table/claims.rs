@@ -258,9 +258,9 @@ pub(super) const TABLE: &[Fault] = &[
         &["rs.target.of-a-prefix"],
     ),
     fault(
-        "htu-absolute-only",
-        "knows htu only as an absolute URI",
-        &[Bend::Not(Check::Htu, |s| s.text.starts_with('/'))],
+        "htm-always-get",
+        "compares htm with GET, whatever the method",
+        &[Bend::Not(Check::Htm, |s| s.text != "GET")],
         &["rs.method.right"],
     ),
     fault(
