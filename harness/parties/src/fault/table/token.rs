@@ -29,6 +29,12 @@ pub(super) const TABLE: &[Fault] = &[
         &["rs.presence.absent-after-verification"],
     ),
     fault(
+        "anonymous-passes",
+        "lets a request pass that has no credentials",
+        &[Bend::Swallows(Check::Credentials)],
+        &["rs.answer.no-credentials"],
+    ),
+    fault(
         "empty-field-passes",
         "takes an empty proof field for a verified one",
         &[Bend::Swallows(Check::Field)],
