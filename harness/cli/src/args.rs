@@ -124,7 +124,7 @@ pub(crate) struct ShowArgs {
 
 #[derive(Args)]
 pub(crate) struct SelftestArgs {
-    /// Only these faults, by name or a part of it; may be given more than once
+    /// Only these faults, by name or a part of it, and not the harmless variations; may be given more than once
     #[arg(long, value_name = "NAME")]
     pub(crate) fault: Vec<String>,
     /// Play every fault on every transport instead of each case on one of its transports in turn

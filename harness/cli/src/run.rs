@@ -39,6 +39,9 @@ const COLOURS: Style = Style {
 pub(crate) fn run(args: &RunArgs) -> Result<u8, Trouble> {
     let subject = Subject::parse(&args.subject).map_err(Trouble::Given)?;
     let all = scenarios::all(args.selection.scenarios.as_deref())?;
+    for hint in scenarios::unmatched(&all.cases, &args.selection.filter) {
+        note(&hint);
+    }
     let cases = scenarios::select(all.cases, &args.selection.filter);
     let ledger = Arc::new(all.ledger);
     let mut transports = args.transport.clone();
@@ -47,6 +50,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Trouble> {
     }
     transports.sort();
     transports.dedup();
+    writable(&args.report, "report.json")?;
     let plan = Plan {
         subject,
         cases: Arc::new(cases),
@@ -111,6 +115,14 @@ pub(crate) fn write_file(directory: &Path, name: &str, text: &str) -> Result<(),
     let trouble = |e: std::io::Error| Trouble::Given(format!("{}: {e}", path.display()));
     fs::create_dir_all(directory).map_err(trouble)?;
     fs::File::create(&path).and_then(|mut f| f.write_all(text.as_bytes())).map_err(trouble)
+}
+
+/// Finds out that a file cannot be written before the work whose result it is to hold.
+pub(crate) fn writable(directory: &Path, name: &str) -> Result<(), Trouble> {
+    let path = directory.join(name);
+    let trouble = |e: std::io::Error| Trouble::Given(format!("{}: {e}", path.display()));
+    fs::create_dir_all(directory).map_err(trouble)?;
+    fs::OpenOptions::new().append(true).create(true).open(&path).map(drop).map_err(trouble)
 }
 
 fn write(directory: &Path, report: &Report, played: &[Played]) -> Result<(), Trouble> {

@@ -16,6 +16,8 @@ static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../scenarios");
 
 /// The folder of the resource server's cases.
 const ROLE: &str = "resource-server";
+/// The file of the ledger.
+const LEDGER: &str = "requirements.json";
 
 /// All cases and the ledger.
 pub(crate) struct Scenarios {
@@ -25,14 +27,16 @@ pub(crate) struct Scenarios {
 
 /// Reads everything from the directory, or what is embedded.
 pub(crate) fn all(directory: Option<&Path>) -> Result<Scenarios, Trouble> {
-    let files = match directory {
+    let mut files = match directory {
         None => embedded(),
         Some(directory) => from_disk(directory)?,
     };
+    // The order of a directory is an accident, and faults are told in the order of the files.
+    files.sort();
     let (path, text) = files
         .iter()
-        .find(|(path, _)| path == "requirements.json")
-        .ok_or_else(|| Trouble::Given(format!("no requirements.json in {}", shown(directory))))?;
+        .find(|(path, _)| path == LEDGER)
+        .ok_or_else(|| Trouble::Given(format!("no {LEDGER} in {}", shown(directory))))?;
     let ledger = load::ledger(&located(directory, path), text).map_err(|e| Trouble::Given(e.to_string()))?;
     let names = Names {
         alterations: alteration::table().map(|a| a.name.to_owned()).collect(),
@@ -41,6 +45,13 @@ pub(crate) fn all(directory: Option<&Path>) -> Result<Scenarios, Trouble> {
     let (mut cases, mut faults) = (Vec::new(), Vec::new());
     for (path, text) in &files {
         let Some(stem) = path.strip_prefix(ROLE).and_then(|p| p.strip_prefix('/')?.strip_suffix(".json")) else {
+            // A case that is silently not played would look like one that passes.
+            if path.ends_with(".json") && path != LEDGER && !path.starts_with("schema/") {
+                faults.push(format!(
+                    "{}: not in the folder of a role\n  mend: move it to {ROLE}/",
+                    located(directory, path)
+                ));
+            }
             continue;
         };
         match load::case(&located(directory, path), stem, text, &ledger, &names) {
@@ -68,6 +79,16 @@ pub(crate) fn select(cases: Vec<Case>, patterns: &[String]) -> Vec<Case> {
         part => id.contains(part),
     };
     cases.into_iter().filter(|c| patterns.iter().any(|p| matches(&c.id, p))).collect()
+}
+
+/// A sentence for each pattern that selects nothing: beside another that does, nobody would notice.
+pub(crate) fn unmatched(cases: &[Case], patterns: &[String]) -> Vec<String> {
+    let nothing = |pattern: &&String| select(cases.to_vec(), std::slice::from_ref(*pattern)).is_empty();
+    let hint = |pattern: &String| {
+        let known = cases.iter().map(|c| c.id.as_str());
+        format!("no case matches {pattern:?}; {}", load::suggestion(pattern, known))
+    };
+    patterns.iter().filter(nothing).map(hint).collect()
 }
 
 /// `*` stands for any run of characters.

@@ -1,6 +1,10 @@
 //! `ekmcheck vectors`.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use crate::{
     Trouble,
@@ -41,14 +45,13 @@ fn check(directory: &Path, made: &BTreeMap<String, String>) -> Result<u8, Troubl
             Err(e) => faults.push(format!("{}: {e}", file.display())),
         }
     }
-    let folders = fs::read_dir(directory)
-        .map_err(|e| Trouble::Given(format!("{}: {e}", directory.display())))?
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.is_dir() && !path.ends_with("schema"));
-    for file in folders.filter_map(|folder| fs::read_dir(folder).ok()).flatten().filter_map(Result::ok) {
-        let path = file.path();
+    let mut found = Vec::new();
+    files(directory, &mut found).map_err(|e| Trouble::Given(format!("{}: {e}", directory.display())))?;
+    for path in found {
         let relative = path.strip_prefix(directory).unwrap_or(&path).to_string_lossy().replace('\\', "/");
-        if !made.contains_key(&relative) {
+        // At the top stands also what a reader needs: the README, the licence.
+        let about = !relative.contains('/') && !relative.ends_with(".json");
+        if !made.contains_key(&relative) && !about {
             faults.push(format!("{}: is not made by anything", path.display()));
         }
     }
@@ -57,4 +60,17 @@ fn check(directory: &Path, made: &BTreeMap<String, String>) -> Result<u8, Troubl
     }
     print(&format!("{} vectors, {} files not as they should be\n", vectors_in(made), faults.len()));
     Ok(u8::from(!faults.is_empty()))
+}
+
+/// All files below a folder.
+fn files(folder: &Path, out: &mut Vec<PathBuf>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            files(&path, out)?;
+        } else {
+            out.push(path);
+        }
+    }
+    Ok(())
 }

@@ -96,6 +96,18 @@ fn proof_structured_on_mutated_seeds() {
     holds(800, mutated(seeds("proof_structured")), |octets| proof_structured(&octets));
 }
 
+/// One member of an otherwise right proof set to something, which random octets seldom come to.
+#[test]
+fn proof_structured_on_one_member() {
+    let start = (0..24_u8, 0..8_u8, 0..4_u8).prop_map(|(client, claims, path)| vec![client, claims, path]);
+    // No other token, no attack, one step, and that the setting of a member.
+    let step = (0..10_u8, vec(any::<u8>(), 4..6)).prop_map(|(name, value)| {
+        let set = [0, 0, 1, 0, 2, 0, name, 0, 0];
+        [&set[..], &value].concat()
+    });
+    holds(1_000, (start, step), |(start, step)| proof_structured(&[start, step].concat()));
+}
+
 fn fuzz() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz")
 }

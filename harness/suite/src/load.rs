@@ -242,7 +242,7 @@ mod tests {
         assert!(fault("  \"alter\": \"typ-jwt\",\n", "").what.contains("either"));
         let story = r#""play": [{"send": {"on": "a", "expect": "accepted"}}]"#;
         let steps = GOOD
-            .replace("\"alter\": \"typ-jwt\",", &format!("{story}"))
+            .replace("\"alter\": \"typ-jwt\",", story)
             .replace("\n  \"expect\": {\"refused\": {\"error\": [\"invalid_proof\"], \"check\": \"typ\"}}", "");
         assert!(load(&steps).unwrap_err().what.contains("no connection"), "{steps}");
     }

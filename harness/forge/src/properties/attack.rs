@@ -47,7 +47,7 @@ pub(super) const ATTACKS: [Attack; 29] = [
     }),
     attack("typ-and-ekm-confused", |s| rows(s, &["typ-wpt", "ekm-channel-binding-label"])),
     attack("everything-stale", |s| rows(s, &["iat-one-hour-past", "ekm-of-another-connection"])),
-    attack("token-as-proof", |s| present(s, s.token().to_owned())),
+    attack("token-as-proof", |s| present(s, s.token().text.clone())),
     attack("proof-by-the-issuer", proof_by_the_issuer),
     attack("proof-of-another-connection", |s| {
         let setting = Setting { exporters: &s.stage.there, ..s.setting() };
@@ -93,7 +93,7 @@ impl Attack {
 /// That proof on the right connection with the right token.
 pub(super) fn present(scene: &Scene<'_>, field: String) -> Presented {
     let Setting { path, .. } = scene.setting();
-    Presented { client: scene.client, token: scene.token().to_owned(), field, path }
+    Presented { client: scene.client, token: scene.token(), field, path }
 }
 
 fn right(scene: &Scene<'_>) -> String {

@@ -1,5 +1,9 @@
 //! Which requests are right, decided a second time: by value, with serde_json, `base64` and jsonwebtoken, and without a
 //! call into the steps of `ekmcheck-binding`. What both share are the names of the checks and the draft.
+//!
+//! Where the draft leaves freedom, this is the reference's reading: one canonical spelling of base64url, JSON without
+//! duplicate names, `typ` to the letter, no `crit`, five minutes back and one ahead for `iat`, a path alone or a whole URI
+//! as `htu`, and a `jti` of at most 1,024 octets.
 
 use std::collections::BTreeSet;
 
@@ -29,9 +33,9 @@ pub(super) const MAX_LENGTH: usize = 16_384;
 pub(super) fn faults(presented: &Presented, exporters: &Exporters) -> BTreeSet<Check> {
     // What cannot be read has no ingredients to judge.
     let only = |check| BTreeSet::from([check]);
-    let Some(claims) = claims_of(&presented.token) else { return only(Check::Token) };
+    let Some(claims) = &presented.token.claims else { return only(Check::Token) };
     let certificate = encode(&sha256(presented.client.identity.certificate.der()));
-    match bound_certificate(&claims) {
+    match bound_certificate(claims) {
         Err(()) => return only(Check::Confirmation),
         Ok(Some(bound)) if bound != certificate => return only(Check::Certificate),
         Ok(_) => {}
@@ -102,7 +106,7 @@ impl<'a> Proof<'a> {
         let window = (NOW - 300) as f64..=(NOW + 60) as f64;
         [
             (Check::Ekm, text("ekm") == Some(&encode(exporters.right()))),
-            (Check::Ath, text("ath") == Some(&encode(&sha256(presented.token.as_bytes())))),
+            (Check::Ath, text("ath") == Some(&encode(&sha256(presented.token.text.as_bytes())))),
             (Check::Iat, time.is_some_and(|iat| window.contains(&iat))),
             (Check::Htm, optional("htm", &|htm| htm == METHOD)),
             (Check::Htu, optional("htu", &|htu| is_target(htu, presented.path))),

@@ -8,6 +8,7 @@ use super::{
     rewrite::Rewrite,
     stage::{CLIENTS, Scene, stage},
     step::Step,
+    values::JSON,
 };
 use crate::{
     keys::Signing,
@@ -45,7 +46,7 @@ pub(super) fn proof_bytes() -> Vec<Seed> {
     seeds
 }
 
-/// Plans: each kind of key, each row of the table, each attack. See [`Plan`] for what an octet means.
+/// Plans: each kind of key, each row of the table, each attack, each number. See [`Plan`] for what an octet means.
 pub(super) fn proof_structured() -> Vec<Seed> {
     const ALL_CLAIMS: u8 = 7;
     /// Seven of eight choices leave token and proof as they are.
@@ -75,12 +76,20 @@ pub(super) fn proof_structured() -> Vec<Seed> {
     for (index, row) in (0..).zip(&stage().text_rows) {
         add("row", row.name, &[0, ALL_CLAIMS, 0, 0, 0, 1, REWRITE, 0, index]);
     }
+    // The boundaries of all common types of number.
+    for (index, number) in (0..).zip(JSON).take_while(|(_, text)| *text != "null") {
+        add("iat", number, &[0, ALL_CLAIMS, 0, 0, 0, 1, 0, 2, 0, 6, 0, 0, 4, index]);
+    }
     seeds
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::properties::{
+        step::{Op, Part},
+        values::Value,
+    };
 
     #[test]
     fn every_seed_is_what_its_name_says() {
@@ -92,6 +101,10 @@ mod tests {
                 "client" => plan.client.to_owned(),
                 "token" => stage().token_rows[plan.token - 1].name.to_owned(),
                 "attack" => plan.attack.unwrap().name.to_owned(),
+                "iat" => match &plan.steps[..] {
+                    [Step::Member(Part::Claims, "iat", Op::Set(Value::Json(text)))] => (*text).to_owned(),
+                    _ => format!("{plan:?}"),
+                },
                 "row" => match (&plan.steps[..], &plan.rewrites[..]) {
                     ([Step::Row(Row(row))], []) | ([], [Rewrite::Row(Row(row))]) => row.name.to_owned(),
                     _ => format!("{plan:?}"),

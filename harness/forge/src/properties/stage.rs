@@ -3,9 +3,22 @@
 use std::{cell::RefCell, sync::OnceLock};
 
 use aws_lc_rs::digest;
-use ekmcheck_binding::{algorithm::Algorithm, cache::ConnectionId, exporter::ExporterValue, guard::Connection};
+use ekmcheck_binding::{
+    algorithm::Algorithm,
+    base64url,
+    cache::ConnectionId,
+    exporter::ExporterValue,
+    guard::{Connection, ValidToken},
+    json,
+    refusal::{Check, Refusal},
+};
+use serde_json::{Map, Value};
 
-use super::{oracle::VerifyingKey, plan::Plan, step::Step};
+use super::{
+    oracle::{self, VerifyingKey},
+    plan::Plan,
+    step::Step,
+};
 use crate::{
     ForgeError,
     alteration::{self, Alteration, Edit, Leads},
@@ -53,9 +66,18 @@ pub(super) struct Client {
     pub(super) identity: Identity,
     pub(super) key: VerifyingKey,
     /// The right token, then one for each of [`Stage::token_rows`].
-    pub(super) tokens: Vec<String>,
+    pub(super) tokens: Vec<Token>,
     /// Another right token.
-    pub(super) other_token: String,
+    pub(super) other_token: Token,
+}
+
+/// An access token, read once by each of both sides: its claims are the same in every input.
+pub(super) struct Token {
+    pub(super) text: String,
+    /// As the oracle reads it; none if it cannot.
+    pub(super) claims: Option<Map<String, Value>>,
+    /// As the guard is told by whoever validates tokens.
+    pub(super) valid: Result<ValidToken, Refusal>,
 }
 
 /// The stage, built at the first call.
@@ -82,18 +104,20 @@ impl Stage {
             let identity = stage.pki.identity(name).ok_or_else(|| ForgeError::NoIdentity(name.to_owned()))?;
             // Frozen, so that the hash of a token is the same at every run.
             let setting = Setting { signing: Signing::Frozen, ..stage.setting(identity) };
-            let mut tokens = vec![make_token(&setting, None)?];
+            let mut tokens = vec![Token::new(make_token(&setting, None)?)];
             for row in &stage.token_rows {
-                tokens.push(match make_token(&setting, Some(row)) {
+                tokens.push(Token::new(match make_token(&setting, Some(row)) {
                     // Another client's certificate, for that other client.
                     Err(ForgeError::NoChange(_)) => make_token(&setting, None)?,
                     other => other?,
-                });
+                }));
             }
-            let other_token = make_token(&Setting { unique: 2, ..setting }, None)?;
-            let client =
-                Client { key: VerifyingKey::of(&identity.key)?, identity: identity.clone(), tokens, other_token };
-            stage.clients.push(client);
+            stage.clients.push(Client {
+                identity: identity.clone(),
+                key: VerifyingKey::of(&identity.key)?,
+                tokens,
+                other_token: Token::new(make_token(&Setting { unique: 2, ..setting }, None)?),
+            });
         }
         Ok(stage)
     }
@@ -120,6 +144,17 @@ impl Stage {
     /// The client of that name; the first one for a name that is none.
     pub(super) fn client(&'static self, name: &str) -> &'static Client {
         self.clients.iter().find(|c| c.identity.name == name).unwrap_or(&self.clients[0])
+    }
+}
+
+impl Token {
+    /// Step b is not looked at here: every token that can be read is valid for an hour.
+    fn new(text: String) -> Self {
+        let payload = text.split('.').nth(1).and_then(|segment| base64url::decode(segment).ok()).unwrap_or_default();
+        let valid = json::parse_object(&payload)
+            .map(|claims| ValidToken { claims, expires: NOW + 3600 })
+            .map_err(|error| Refusal::new(Check::Token, error.to_string()));
+        Self { claims: oracle::claims_of(&text), valid, text }
     }
 }
 
@@ -152,7 +187,7 @@ pub(super) struct Scene<'a> {
 pub(super) struct Presented {
     /// The client of the connection.
     pub(super) client: &'static Client,
-    pub(super) token: String,
+    pub(super) token: &'static Token,
     /// The value of the proof field.
     pub(super) field: String,
     pub(super) path: &'static str,
@@ -169,13 +204,13 @@ impl<'a> Scene<'a> {
         Setting { claims: self.plan.claims, path, ..self.stage.setting(&self.client.identity) }
     }
 
-    pub(super) fn token(&self) -> &'static str {
+    pub(super) fn token(&self) -> &'static Token {
         self.client.tokens.get(self.plan.token).unwrap_or(&self.client.other_token)
     }
 
     /// The proof in this setting, for this token, with these steps done before it is signed.
     #[expect(clippy::panic, reason = "whatever the steps ask for can be signed; if not, that is a finding too")]
-    pub(super) fn proof(&self, setting: &Setting<'_>, token: &str, steps: &[Step]) -> String {
+    pub(super) fn proof(&self, setting: &Setting<'_>, token: &Token, steps: &[Step]) -> String {
         thread_local! {
             /// The edit of an [`Alteration`] is a plain function; what it is to do reaches it this way.
             static STEPS: RefCell<Vec<Step>> = const { RefCell::new(Vec::new()) };
@@ -194,8 +229,8 @@ impl<'a> Scene<'a> {
             edit: Edit::Proof(take),
         };
         STEPS.set(steps.to_vec());
-        let made = match make_proof(setting, token, Some(&ALL_STEPS)) {
-            Err(ForgeError::NoChange(_)) => make_proof(setting, token, None),
+        let made = match make_proof(setting, &token.text, Some(&ALL_STEPS)) {
+            Err(ForgeError::NoChange(_)) => make_proof(setting, &token.text, None),
             other => other,
         };
         made.unwrap_or_else(|error| panic!("FORGE: {error}\n{steps:?}"))

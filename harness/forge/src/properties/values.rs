@@ -6,7 +6,8 @@ use arbitrary::{Result, Unstructured};
 use aws_lc_rs::digest;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-use self::lists::{ALGORITHMS, HASHES, IDENTIFIERS, JSON, METHODS, OFFSETS, TARGETS, TYPES};
+pub(super) use self::lists::JSON;
+use self::lists::{ALGORITHMS, HASHES, IDENTIFIERS, METHODS, OFFSETS, TARGETS, TYPES};
 use super::{
     plan::pick,
     stage::{NOW, stage},
@@ -184,7 +185,7 @@ impl Of {
         let octets = match self {
             Self::Token => token.as_bytes(),
             Self::Certificate => certificate.der(),
-            Self::OtherToken => stage.client("second").other_token.as_bytes(),
+            Self::OtherToken => stage.client("second").other_token.text.as_bytes(),
             Self::OtherCertificate => stage.client("second").identity.certificate.der(),
             Self::PublicKey => certificate.key().spki(),
             Self::IssuingCertificate => stage.pki.intermediate().certificate.der(),

@@ -48,7 +48,11 @@ pub(super) const VARIATIONS: &[Variation] = &[
     Variation {
         name: "literal-cache",
         does: "takes a hit for (connection, token) as the draft's figure draws it, without a look at the proof (A-03)",
-        bends: &[Bend::CachesBy(CachesBy::ConnectionAndTokenIfStatic)],
+        bends: &[
+            Bend::CachesBy(CachesBy::ConnectionAndTokenIfStatic),
+            // The iat that was verified is not the one of the proof that comes now.
+            Bend::Omits(ekmcheck_binding::refusal::Check::Iat, Some(Moment::Hit)),
+        ],
     },
     Variation {
         name: "wide-window",

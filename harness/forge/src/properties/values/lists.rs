@@ -93,7 +93,7 @@ pub(super) const OFFSETS: [i64; 18] = [
 ];
 
 /// Boundary numbers first, then every other kind of value, then what is no JSON.
-pub(super) const JSON: [&str; 52] = [
+pub(in crate::properties) const JSON: [&str; 52] = [
     "0",
     "-0",
     "-1",
