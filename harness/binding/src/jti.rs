@@ -58,6 +58,7 @@ impl JtiStore {
     /// # Errors
     /// [`JtiRefusal`]; the store is then unchanged, but for expired entries.
     pub fn use_once(&mut self, token: TokenHash, jti: &str, expires: i64, now: f64) -> Result<(), JtiRefusal> {
+        self.prolong(token, expires);
         self.drop_expired(now);
         let digest = sha256(jti.as_bytes());
         if self.tokens.get(&token).is_some_and(|seen| seen.digests.contains(&digest)) {
@@ -73,15 +74,21 @@ impl JtiStore {
         if seen.digests.len() >= self.limits.per_token {
             return Err(JtiRefusal::Full);
         }
-        // Introspection may prolong a token; its identifiers then have to be kept longer.
-        if expires > seen.expires {
+        seen.digests.insert(digest);
+        self.total += 1;
+        Ok(())
+    }
+
+    /// Introspection may prolong a token; its identifiers then have to be kept longer. That must be known before anything
+    /// is dropped, and also where the identifier at hand is refused.
+    fn prolong(&mut self, token: TokenHash, expires: i64) {
+        if let Some(seen) = self.tokens.get_mut(&token)
+            && expires > seen.expires
+        {
             self.expiries.remove(&(seen.expires, *token.octets()));
             self.expiries.insert((expires, *token.octets()));
             seen.expires = expires;
         }
-        seen.digests.insert(digest);
-        self.total += 1;
-        Ok(())
     }
 
     /// How many identifiers are remembered.
@@ -112,6 +119,17 @@ impl JtiStore {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_prolonged_token_keeps_its_identifiers() {
+        let token = TokenHash::of("opaque");
+        let mut store = JtiStore::new(JtiLimits::default());
+        assert_eq!(store.use_once(token, "a", 50, 0.0), Ok(()));
+        assert_eq!(store.use_once(token, "a", 200, 40.0), Err(JtiRefusal::Seen), "prolonged, and refused");
+        assert_eq!(store.use_once(token, "a", 200, 100.0), Err(JtiRefusal::Seen));
+        assert_eq!(store.use_once(token, "a", 300, 250.0), Err(JtiRefusal::Seen), "prolonged after its first end");
+        assert_eq!(store.len(), 1);
+    }
 
     #[test]
     fn once_within_the_tokens_life_and_bounded() {

@@ -11,7 +11,8 @@ pub(crate) fn show(args: &ShowArgs) -> Result<u8, Trouble> {
     let all = scenarios::all(args.scenarios.as_deref())?;
     let case = all.cases.iter().find(|c| c.id == args.case).ok_or_else(|| {
         let known = all.cases.iter().map(|c| c.id.as_str());
-        Trouble::Given(format!("there is no case {:?}; {}", args.case, suggestion(&args.case, known)))
+        let hint = suggestion(&args.case, known);
+        Trouble::Given(format!("there is no case {:?}; {hint} (`ekmcheck list` shows all)", args.case))
     })?;
     let mut out = format!("{}\n  {}\n  catalogue row {}, clause {}\n", case.id, case.title, case.row, case.clause);
     for id in &case.requirements {

@@ -16,7 +16,7 @@ mod strict;
 mod structured;
 mod values;
 
-pub use bytes::proof_bytes;
+pub use bytes::{proof_bytes, proof_bytes_on};
 pub use seeds::Seed;
 pub use structured::{proof_structured, proof_structured_on};
 

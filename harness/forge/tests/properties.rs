@@ -20,7 +20,7 @@ use ekmcheck_binding::{
     refusal::{Check, Refusal},
     steps::{ByTheDraft, Moment, Steps},
 };
-use ekmcheck_forge::properties::{TARGETS, Target, proof_bytes, proof_structured, proof_structured_on};
+use ekmcheck_forge::properties::{TARGETS, Target, proof_bytes, proof_bytes_on, proof_structured, proof_structured_on};
 use proptest::{
     collection::vec,
     prelude::*,
@@ -266,5 +266,22 @@ fn a_guard_that_is_wrong_in_another_way_is_found() {
         Wrong::ProofIsTrimmed,
     ] {
         assert!(is_found(&wrong), "{wrong:?}");
+    }
+}
+
+#[test]
+fn a_reader_that_is_wrong_is_found() {
+    type Reader = fn(&str) -> Result<Proof, Refusal>;
+    let readers: [(&str, Reader); 6] = [
+        ("drops padding", |text| Proof::parse(text.trim_end_matches('='))),
+        ("drops white space", |text| Proof::parse(&text.replace([' ', '\t'], ""))),
+        ("drops further segments", |text| Proof::parse(&text.split('.').take(3).collect::<Vec<_>>().join("."))),
+        ("takes the other alphabet", |text| Proof::parse(&text.replace('+', "-").replace('/', "_"))),
+        ("loses the signature", |text| Proof::parse(text).map(|proof| Proof { signature: Vec::new(), ..proof })),
+        ("refuses the right ones", |_| Err(Refusal::new(Check::Format, ""))),
+    ];
+    for (name, reader) in readers {
+        let finds = |octets: &Vec<u8>| catch_unwind(|| proof_bytes_on(&reader, octets)).is_err();
+        assert!(seeds("proof_bytes").iter().any(finds), "a reader that {name}");
     }
 }

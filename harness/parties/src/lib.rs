@@ -7,6 +7,4 @@ pub mod clock;
 pub mod fault;
 pub mod resource;
 pub mod tokens;
-
-/// TLS and HTTP between a client and a server, with the exporter values of every connection.
 pub mod wire;

@@ -1,6 +1,6 @@
 //! Frozen vectors: the table of alterations played once, offline, on inputs that never change.
 //!
-//! [`generate`] makes them, [`files`] is what `vectors/` holds, [`replay`] is the reference's verdict on one. Keys,
+//! [`generate`] makes them, [`files`] is what `vectors/` holds, [`replay()`] is the reference's verdict on one. Keys,
 //! certificates, exporter values, times and signatures are fixed, so two generations differ in no octet.
 
 mod ledger;

@@ -174,7 +174,8 @@ fn of_serde(file: &str, error: &serde_json::Error) -> LoadFault {
         _ if error.is_syntax() || error.is_eof() => "make it well-formed JSON".to_owned(),
         _ => "compare with schema/case.schema.json".to_owned(),
     };
-    LoadFault { file: file.to_owned(), line: error.line(), column: error.column(), what, mend }
+    // At the end of the text serde counts the column from 0.
+    LoadFault { file: file.to_owned(), line: error.line().max(1), column: error.column().max(1), what, mend }
 }
 
 /// The nearest known name, or the list if none is near.
@@ -182,9 +183,9 @@ pub fn suggestion<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Strin
     let known: Vec<&str> = known.collect();
     let nearest = known.iter().map(|k| (strsim::jaro_winkler(word, k), *k)).max_by(|a, b| a.0.total_cmp(&b.0));
     match nearest {
-        Some((likeness, name)) if likeness > 0.8 => format!("did you mean {name:?}?"),
+        Some((likeness, name)) if likeness > 0.75 => format!("did you mean {name:?}?"),
         _ if known.len() <= 12 => format!("one of: {}", known.join(", ")),
-        _ => format!("none of the {} known names is like it; `ekmcheck list` shows them", known.len()),
+        _ => format!("none of the {} known names is like it", known.len()),
     }
 }
 

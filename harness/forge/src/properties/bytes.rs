@@ -4,7 +4,7 @@ use ekmcheck_binding::{
     confirmation::Confirmation,
     json::{Object, Value as Read},
     proof::Proof,
-    refusal::Check,
+    refusal::{Check, Refusal},
     target::Target,
 };
 use serde_json::{Map, Value};
@@ -18,10 +18,15 @@ use super::{
 /// Takes the octets for the value of the proof field. They are read if and only if the `base64` crate and serde_json,
 /// held to the strict rules, read them too, and then as the same; and whatever was read can be looked at further.
 pub fn proof_bytes(octets: &[u8]) {
+    proof_bytes_on(&Proof::parse, octets);
+}
+
+/// [`proof_bytes`] for another reader: to prove that the property finds what is wrong with it.
+pub fn proof_bytes_on(reader: &dyn Fn(&str) -> Result<Proof, Refusal>, octets: &[u8]) {
     let Ok(text) = str::from_utf8(octets) else { return };
     let segments: Option<Vec<Vec<u8>>> = text.split('.').map(strict::canonical).collect();
     let segments = segments.as_deref().filter(|segments| segments.len() == 3 && text.len() <= MAX_LENGTH);
-    match Proof::parse(text) {
+    match reader(text) {
         Ok(proof) => {
             assert!(segments.is_some(), "BYPASS: not three segments of canonical base64url\n{text}");
             let [header, claims, signature] = segments.unwrap_or_default() else { return };
