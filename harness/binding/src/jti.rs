@@ -56,7 +56,7 @@ impl JtiStore {
     /// Takes `jti` as used for `token`, which is valid until `expires` (Unix seconds), at the time `now`.
     ///
     /// # Errors
-    /// [`JtiRefusal`]; the store is then unchanged, but for expired entries.
+    /// [`JtiRefusal`]; the store then remembers nothing new. Expired entries are dropped and `expires` counts either way.
     pub fn use_once(&mut self, token: TokenHash, jti: &str, expires: i64, now: f64) -> Result<(), JtiRefusal> {
         self.prolong(token, expires);
         self.drop_expired(now);
