@@ -1,28 +1,22 @@
 //! The wire layer, both sides against each other over real TLS.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod support;
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use ekmcheck_parties::wire::*;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, PKCS_ECDSA_P256_SHA256};
-use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, UnixTime};
-use rustls::time_provider::TimeProvider;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-const LABEL: &[u8] = b"EXPORTER-wire-test";
-const EXPORTERS: [ExporterRequest; 2] = [
-    ExporterRequest { name: "absent", label: LABEL, context: None, length: 32 },
-    ExporterRequest { name: "empty", label: LABEL, context: Some(b""), length: 32 },
-];
+use support::{Event, LIMIT, Pki, Running, get};
+
 const ALL: [(Version, Alpn); 4] = [
     (Version::Tls12, Alpn::Http1),
     (Version::Tls12, Alpn::Http2),
@@ -30,177 +24,6 @@ const ALL: [(Version, Alpn); 4] = [
     (Version::Tls13, Alpn::Http2),
 ];
 const HOWS: [How; 3] = [How::Notify, How::Fin, How::Reset];
-
-/// Only a failing test waits this long.
-const LIMIT: Duration = Duration::from_secs(20);
-
-/// 2026-06-01T00:00:00Z, whatever the clock of the machine says.
-#[derive(Debug)]
-struct Pinned;
-
-impl TimeProvider for Pinned {
-    fn current_time(&self) -> Option<UnixTime> {
-        Some(UnixTime::since_unix_epoch(Duration::from_secs(1_780_272_000)))
-    }
-}
-
-struct Pki {
-    root: CertificateDer<'static>,
-    issuer: Issuer<'static, KeyPair>,
-}
-
-impl Pki {
-    fn new() -> Self {
-        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
-        let mut params = params(&[], 2027);
-        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-        let root = params.self_signed(&key).unwrap().der().clone();
-        Self { root, issuer: Issuer::new(params, key) }
-    }
-
-    fn identity(&self, name: &str, end_year: i32) -> Identity {
-        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
-        let cert = params(&[name], end_year).signed_by(&key, &self.issuer).unwrap();
-        Identity { chain: vec![cert.der().clone()], key: PrivatePkcs8KeyDer::from(key.serialize_der()).into() }
-    }
-
-    fn client(&self, version: Version, alpn: Alpn) -> ClientSettings {
-        ClientSettings {
-            identity: Some(self.identity("client", 2027)),
-            server_roots: vec![self.root.clone()],
-            time_provider: Arc::new(Pinned),
-            version,
-            alpn,
-            suite: None,
-            force_hello_retry: false,
-            resumption: false,
-            exporters: EXPORTERS.to_vec(),
-        }
-    }
-
-    fn server(&self) -> ServerConfig {
-        ServerConfig {
-            identity: self.identity("localhost", 2027),
-            client_roots: vec![self.root.clone()],
-            time_provider: Arc::new(Pinned),
-            exporters: EXPORTERS.to_vec(),
-            versions: vec![Version::Tls12, Version::Tls13],
-            limits: Limits::default(),
-        }
-    }
-}
-
-/// A certificate valid from the start of 2025 to the start of `end_year`.
-fn params(names: &[&str], end_year: i32) -> CertificateParams {
-    let mut params = CertificateParams::new(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).unwrap();
-    params.not_before = rcgen::date_time_ymd(2025, 1, 1);
-    params.not_after = rcgen::date_time_ymd(end_year, 1, 1);
-    params
-}
-
-#[derive(Debug)]
-enum Event {
-    Opened(Box<Established>),
-    Request(Incoming),
-    Closed(SocketAddr),
-    Failed(String),
-}
-
-/// Tells everything it sees; answers with the path, or with as many bytes as the path says.
-struct Teller {
-    events: mpsc::UnboundedSender<Event>,
-    /// Number of requests that have to be there at the same time before any is answered.
-    meeting: usize,
-    present: (Mutex<usize>, Condvar),
-}
-
-impl Service for Teller {
-    type Connection = SocketAddr;
-
-    fn opened(&self, established: &Established, peer: SocketAddr) -> SocketAddr {
-        self.events.send(Event::Opened(Box::new(established.clone()))).ok();
-        peer
-    }
-
-    fn request(&self, _: &SocketAddr, request: Incoming) -> Outgoing {
-        let path = request.path_and_query.clone();
-        self.events.send(Event::Request(request)).ok();
-        // Blocking is announced to the runtime, which keeps the other tasks of this thread going.
-        let met = tokio::task::block_in_place(|| {
-            let mut present = self.present.0.lock().unwrap();
-            *present += 1;
-            self.present.1.notify_all();
-            let wait = self.present.1.wait_timeout_while(present, LIMIT / 2, |n| *n < self.meeting);
-            !wait.unwrap().1.timed_out()
-        });
-        let size = path.strip_prefix("/bytes/").and_then(|n| n.parse().ok());
-        Outgoing {
-            status: if met { 200 } else { 500 },
-            fields: vec![("x-one".into(), b"1".to_vec()), ("x-one".into(), b"2".to_vec())],
-            body: size.map_or(Bytes::from(path), |size| vec![b'x'; size].into()),
-        }
-    }
-
-    fn closed(&self, peer: &SocketAddr) {
-        self.events.send(Event::Closed(*peer)).ok();
-    }
-
-    fn handshake_failed(&self, error: &str) {
-        self.events.send(Event::Failed(error.to_owned())).ok();
-    }
-}
-
-struct Running {
-    server: Server,
-    events: mpsc::UnboundedReceiver<Event>,
-}
-
-impl Running {
-    async fn start(prepared: &Arc<Prepared>, meeting: usize) -> Self {
-        let (sender, events) = mpsc::unbounded_channel();
-        let service = Teller { events: sender, meeting, present: Default::default() };
-        Self { server: serve(Arc::clone(prepared), Arc::new(service)).await.unwrap(), events }
-    }
-
-    async fn next(&mut self) -> Event {
-        tokio::time::timeout(LIMIT, self.events.recv()).await.expect("no event in time").expect("the service lives")
-    }
-
-    async fn opened(&mut self) -> Box<Established> {
-        match self.next().await {
-            Event::Opened(established) => established,
-            other => panic!("not opened: {other:?}"),
-        }
-    }
-
-    async fn request(&mut self) -> Incoming {
-        match self.next().await {
-            Event::Request(request) => request,
-            other => panic!("no request: {other:?}"),
-        }
-    }
-
-    async fn closed(&mut self) -> SocketAddr {
-        match self.next().await {
-            Event::Closed(peer) => peer,
-            other => panic!("not closed: {other:?}"),
-        }
-    }
-
-    async fn connect(&self, tls: &Arc<ClientTls>) -> Result<Connection, WireError> {
-        connect(tls, self.server.addr(), "localhost", ConnectOptions::default()).await
-    }
-}
-
-fn get(path: &str) -> OutgoingRequest {
-    OutgoingRequest {
-        method: "GET".into(),
-        authority: "rs.example".into(),
-        path_and_query: path.into(),
-        fields: vec![],
-        body: Bytes::new(),
-    }
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn both_sides_export_the_same_and_an_absent_context_is_another_one_in_tls12_only() {

@@ -1,4 +1,4 @@
-//! HTTP on the client side of an established TLS connection.
+//! HTTP on the client side of an established connection.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -19,7 +19,9 @@ use tokio::time::{Instant, timeout};
 use super::client::ConnectOptions;
 use super::error::{Stage, WireError, text};
 use super::exchange::{ANSWER_BODY_MAX, Answer, OutgoingRequest, list_fields, read_body};
-use super::stream::{Control, How, Rekeyer, Rekeying};
+use super::quic;
+use super::rekey::Rekeyer;
+use super::stream::{Control, How, Rekeying};
 use super::tls::{Alpn, Established};
 
 /// The tasks in which HTTP runs, so that they can all be ended together.
@@ -55,13 +57,18 @@ enum Protocol {
     Http2(http2::SendRequest<Full<Bytes>>),
 }
 
-/// Sends requests over a connection. All clones send over the same connection: over HTTP/2 in parallel, over HTTP/1.1
-/// one after another.
+/// Sends requests over a connection. All clones send over the same connection: over HTTP/2 and HTTP/3 in parallel, over
+/// HTTP/1.1 one after another.
 #[derive(Clone, Debug)]
 pub struct Sender {
-    protocol: Protocol,
-    control: Control,
+    over: Over,
     limit: Duration,
+}
+
+#[derive(Clone, Debug)]
+enum Over {
+    Stream { protocol: Protocol, control: Control },
+    Quic(quic::Requests),
 }
 
 impl Sender {
@@ -72,27 +79,35 @@ impl Sender {
     /// [`WireError::NotExpressible`] before anything is sent; [`WireError::Refused`] if the server ended the connection
     /// with a TLS alert; [`WireError::Timeout`] or [`WireError::Http`] otherwise.
     pub async fn send(&self, request: OutgoingRequest) -> Result<Answer, WireError> {
-        let alpn = match self.protocol {
-            Protocol::Http1(_) => Alpn::Http1,
-            Protocol::Http2(_) => Alpn::Http2,
+        let alpn = match &self.over {
+            Over::Stream { protocol: Protocol::Http1(_), .. } => Alpn::Http1,
+            Over::Stream { protocol: Protocol::Http2(_), .. } => Alpn::Http2,
+            Over::Quic(_) => Alpn::Http3,
         };
         let request = request.express(alpn)?;
-        match timeout(self.limit, self.exchange(request)).await {
-            Ok(outcome) => outcome.map_err(|error| failure(&self.control, &error)),
-            Err(_) => Err(WireError::Timeout(Stage::Answer)),
-        }
+        let exchange = async {
+            match &self.over {
+                Over::Stream { protocol, control } => {
+                    protocol.exchange(request.map(Full::new)).await.map_err(|error| failure(control, &error))
+                }
+                Over::Quic(requests) => requests.exchange(request).await,
+            }
+        };
+        timeout(self.limit, exchange).await.map_err(|_| WireError::Timeout(Stage::Answer))?
     }
+}
 
+impl Protocol {
     async fn exchange(&self, request: Request<Full<Bytes>>) -> hyper::Result<Answer> {
-        match &self.protocol {
-            Protocol::Http1(sender) => {
+        match self {
+            Self::Http1(sender) => {
                 // Held until the answer has been read: the next request has to wait for that anyway.
                 let mut sender = sender.lock().await;
                 sender.ready().await?;
                 let start = Instant::now();
                 receive(start, sender.send_request(request).await?).await
             }
-            Protocol::Http2(sender) => {
+            Self::Http2(sender) => {
                 let start = Instant::now();
                 receive(start, sender.clone().send_request(request).await?).await
             }
@@ -124,15 +139,20 @@ fn failure(control: &Control, error: &hyper::Error) -> WireError {
     })
 }
 
-/// An established connection. Dropping it closes the socket without close_notify, at some time soon.
+/// An established connection. Dropping it closes the socket at some time soon: over TCP without close_notify, over QUIC
+/// with CONNECTION_CLOSE.
 #[derive(Debug)]
 pub struct Connection {
     established: Established,
-    local_addr: SocketAddr,
     sender: Sender,
     rekeyer: Rekeyer,
-    tasks: Tasks,
-    gone: watch::Receiver<()>,
+    link: Link,
+}
+
+#[derive(Debug)]
+enum Link {
+    Stream { local_addr: SocketAddr, control: Control, tasks: Tasks, gone: watch::Receiver<()> },
+    Quic(quic::Link),
 }
 
 impl Connection {
@@ -160,8 +180,14 @@ impl Connection {
             tasks.spawn(async move { drop(connection.await) });
             Protocol::Http1(Arc::new(tokio::sync::Mutex::new(sender)))
         };
-        let sender = Sender { protocol, control, limit: options.timeout };
-        Ok(Self { established, local_addr, sender, rekeyer, tasks, gone })
+        let sender = Sender { over: Over::Stream { protocol, control: control.clone() }, limit: options.timeout };
+        Ok(Self { established, sender, rekeyer, link: Link::Stream { local_addr, control, tasks, gone } })
+    }
+
+    pub(super) fn of_quic(connected: quic::Connected, options: &ConnectOptions) -> Self {
+        let quic::Connected { established, link, requests, phases } = connected;
+        let sender = Sender { over: Over::Quic(requests), limit: options.timeout };
+        Self { established, sender, rekeyer: Rekeyer::of_quic(phases), link: Link::Quic(link) }
     }
 
     /// What this side knows from the handshake.
@@ -173,7 +199,10 @@ impl Connection {
     /// The address and port of this side.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
-        self.local_addr
+        match &self.link {
+            Link::Stream { local_addr, .. } => *local_addr,
+            Link::Quic(link) => link.local_addr(),
+        }
     }
 
     /// The handle for updating the traffic keys.
@@ -197,27 +226,65 @@ impl Connection {
         self.sender.send(request).await
     }
 
+    /// Moves the connection to another local port (RFC 9000 section 9) and waits until the server sends to it; the old
+    /// socket is closed then. Only QUIC can.
+    ///
+    /// # Errors
+    ///
+    /// [`WireError::OnlyQuic`]; [`WireError::Timeout`] if the server does not follow; [`WireError::Connect`] without
+    /// another port.
+    pub async fn rebind(&mut self) -> Result<(), WireError> {
+        match &mut self.link {
+            Link::Stream { .. } => Err(WireError::OnlyQuic("another address")),
+            Link::Quic(link) => link.rebind(self.sender.limit).await,
+        }
+    }
+
+    /// Takes another of the connection ids that the server has offered and retires the one in use (RFC 9000 section
+    /// 5.1.2), and waits until the server has reacted. The address stays. Only QUIC can.
+    ///
+    /// # Errors
+    ///
+    /// [`WireError::OnlyQuic`]; [`WireError::Timeout`] if the server has offered none or does not react.
+    pub async fn rotate_id(&mut self) -> Result<(), WireError> {
+        match &mut self.link {
+            Link::Stream { .. } => Err(WireError::OnlyQuic("another connection id")),
+            Link::Quic(link) => link.rotate_id(self.sender.limit).await,
+        }
+    }
+
     /// Whether this side still holds the connection open. What the peer has done shows with a delay.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.gone.has_changed().is_ok()
+        match &self.link {
+            Link::Stream { gone, .. } => gone.has_changed().is_ok(),
+            Link::Quic(link) => link.is_open(),
+        }
     }
 
-    /// Waits until the socket is closed, for example because the peer ended the connection.
+    /// Waits until the connection has ended, for example because the peer ended it. Over TCP the socket is closed then.
     pub async fn ended(&self) {
-        let mut gone = self.gone.clone();
-        while gone.changed().await.is_ok() {}
+        match &self.link {
+            Link::Stream { gone, .. } => {
+                let mut gone = gone.clone();
+                while gone.changed().await.is_ok() {}
+            }
+            Link::Quic(link) => link.ended().await,
+        }
     }
 
     /// Ends the connection and returns when the socket is closed on this side; at once if it is already. Requests under
-    /// way fail.
+    /// way fail. Over QUIC with [`How::Notify`] the socket stays some 0.1 s longer, to tell the peer again if need be.
     ///
     /// # Errors
     ///
     /// [`WireError::Timeout`] if the socket could not be closed in time in the way asked for; it is then closed in
     /// whatever way.
     pub async fn close(self, how: How) -> Result<(), WireError> {
-        self.sender.control.close(how);
+        match &self.link {
+            Link::Stream { control, .. } => control.close(how),
+            Link::Quic(link) => link.close(how),
+        }
         // On a time-out, dropping `self` aborts the tasks that own the socket.
         timeout(self.sender.limit, self.ended()).await.map_err(|_| WireError::Timeout(Stage::Close))
     }
@@ -225,6 +292,9 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.tasks.abort();
+        // QUIC's end is that of the link.
+        if let Link::Stream { tasks, .. } = &self.link {
+            tasks.abort();
+        }
     }
 }

@@ -20,6 +20,8 @@ pub enum Stage {
     Answer,
     /// The end of the connection.
     Close,
+    /// A change of the address or of the connection id of a QUIC connection.
+    Migrate,
 }
 
 impl fmt::Display for Stage {
@@ -30,6 +32,7 @@ impl fmt::Display for Stage {
             Self::Http => "start of HTTP",
             Self::Answer => "answer",
             Self::Close => "end of the connection",
+            Self::Migrate => "change of address or connection id",
         })
     }
 }
@@ -40,8 +43,8 @@ pub enum WireError {
     /// The settings of a party cannot work (unusable key, no such cipher suite, …); nothing was sent.
     #[error("unusable settings: {0}")]
     Settings(String),
-    /// No TCP connection, or no listening socket.
-    #[error("no TCP connection: {0}")]
+    /// No TCP connection, or no socket.
+    #[error("no connection: {0}")]
     Connect(String),
     /// The TLS handshake failed as seen by this side.
     #[error("TLS handshake failed: {text}")]
@@ -61,6 +64,9 @@ pub enum WireError {
     /// A step took longer than allowed.
     #[error("time is over: {0}")]
     Timeout(Stage),
+    /// The connection is over another transport than the one that has what was asked for; nothing was done.
+    #[error("only QUIC has that: {0}")]
+    OnlyQuic(&'static str),
     /// The request cannot be written in HTTP as this layer sends it; nothing was sent.
     #[error("not expressible in HTTP: {0}")]
     NotExpressible(String),

@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use http::header::HOST;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
-use http_body_util::{BodyExt, Full};
+use http_body_util::BodyExt;
 use hyper::body::Body;
 
 use super::error::{WireError, text};
@@ -20,7 +20,7 @@ pub const ANSWER_BODY_MAX: usize = 64 * 1024;
 pub struct OutgoingRequest {
     /// The method, such as `GET`.
     pub method: String,
-    /// Sent as `:authority` over HTTP/2 and as the Host field, the first one, over HTTP/1.1. No Host field is made if
+    /// Sent as `:authority` over HTTP/2 and HTTP/3 and as the Host field, the first one, over HTTP/1.1. No Host field is made if
     /// `fields` has one.
     pub authority: String,
     /// The path, with the query after `?` if there is one.
@@ -28,7 +28,7 @@ pub struct OutgoingRequest {
     /// Names and values. A value goes out byte by byte as it is, white space at its ends included. Fields of the same
     /// name go out separately and in this order, together, where the first of them stands.
     pub fields: Vec<(String, Vec<u8>)>,
-    /// The content; its length is added as Content-Length by the HTTP library.
+    /// The content; its length is added as Content-Length.
     pub body: Bytes,
 }
 
@@ -49,7 +49,7 @@ pub struct Answer {
 
 impl OutgoingRequest {
     /// The request as the HTTP library wants it for `protocol`.
-    pub(super) fn express(self, protocol: Alpn) -> Result<Request<Full<Bytes>>, WireError> {
+    pub(super) fn express(self, protocol: Alpn) -> Result<Request<Bytes>, WireError> {
         let method = Method::from_bytes(self.method.as_bytes()).map_err(|error| not_expressible("method", &error))?;
         let target = PathAndQuery::try_from(self.path_and_query).map_err(|error| not_expressible("path", &error))?;
         let mut fields = express_fields(self.fields)?;
@@ -65,14 +65,14 @@ impl OutgoingRequest {
                 }
                 Uri::from(target)
             }
-            Alpn::Http2 => {
+            Alpn::Http2 | Alpn::Http3 => {
                 let authority = Authority::try_from(self.authority);
                 let authority = authority.map_err(|error| not_expressible("authority", &error))?;
                 let builder = Uri::builder().scheme(Scheme::HTTPS).authority(authority).path_and_query(target);
                 builder.build().map_err(|error| not_expressible("target", &error))?
             }
         };
-        let mut request = Request::new(Full::new(self.body));
+        let mut request = Request::new(self.body);
         *request.method_mut() = method;
         *request.uri_mut() = uri;
         *request.headers_mut() = fields;

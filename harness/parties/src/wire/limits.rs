@@ -8,7 +8,7 @@ pub struct Limits {
     /// Time for a TLS handshake.
     pub handshake: Duration,
     /// Time to receive the head of an HTTP/1.1 request, waiting for its first byte included; time to answer a ping on
-    /// an idle HTTP/2 connection.
+    /// an idle HTTP/2 connection; time without any packet on a QUIC connection, whose peer is pinged meanwhile.
     pub idle: Duration,
     /// Time to receive the content of a request.
     pub content: Duration,
@@ -22,7 +22,7 @@ pub struct Limits {
     pub content_bytes: usize,
     /// Most connections at a time, those in their handshake included.
     pub connections: usize,
-    /// Most parallel requests on an HTTP/2 connection.
+    /// Most parallel requests on an HTTP/2 or HTTP/3 connection.
     pub streams: u32,
     /// Most sessions kept for resumption.
     pub sessions: usize,

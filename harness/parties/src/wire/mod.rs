@@ -1,16 +1,20 @@
-//! TLS and HTTP between a client and a server on the loopback interface, with the values of the TLS exporter
-//! (RFC 5705, RFC 8446 section 7.5) of every connection on both sides.
+//! TLS over TCP, or QUIC, and HTTP between a client and a server on the loopback interface, with the values of the TLS
+//! exporter (RFC 5705, RFC 8446 section 7.5) of every connection on both sides.
 //!
 //! The layer knows nothing of tokens or proofs. A server hands each request to a [`Service`]; a client sends
 //! [`OutgoingRequest`]s over a [`Connection`]. Everything a play must be able to do to a connection is here: key
-//! updates, resumption, a HelloRetryRequest, a fixed source port, and four ways of ending it.
+//! updates, resumption, a HelloRetryRequest, a fixed source port, a change of address or connection id where QUIC is
+//! spoken, and four ways of ending it.
 
 mod client;
 mod connection;
 mod error;
 mod exchange;
 mod limits;
+mod quic;
 mod registry;
+mod rekey;
+mod respond;
 mod server;
 mod service;
 mod stream;
@@ -21,7 +25,9 @@ pub use connection::{Connection, Sender};
 pub use error::{Stage, WireError};
 pub use exchange::{ANSWER_BODY_MAX, Answer, OutgoingRequest};
 pub use limits::Limits;
+pub use quic::serve_quic;
+pub use rekey::Rekeyer;
 pub use server::{Prepared, Server, ServerConfig, prepare, serve};
 pub use service::{Incoming, Outgoing, Service};
-pub use stream::{How, Rekeyer, Rekeying};
+pub use stream::{How, Rekeying};
 pub use tls::{Alpn, Established, ExporterRequest, Identity, Kind, Version, export};

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
+use super::rekey::Rekeyer;
 use super::service::{Incoming, Outgoing, Service};
-use super::stream::Rekeyer;
 use super::tls::Established;
 
 /// The open connections: how many, and how to update their keys.

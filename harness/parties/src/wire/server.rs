@@ -6,9 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::HOST;
-use http::uri::Scheme;
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -25,11 +23,14 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use super::error::{WireError, text};
-use super::exchange::{express_fields, list_fields, read_body};
+use super::exchange::read_body;
 use super::limits::Limits;
+use super::quic::{self, server_settings};
 use super::registry::{Live, Registry};
-use super::service::{Incoming, Outgoing, Service};
-use super::stream::{Rekeyer, Rekeying};
+use super::rekey::Rekeyer;
+use super::respond::{bare, respond};
+use super::service::Service;
+use super::stream::Rekeying;
 use super::tls::{Alpn, Established, ExporterRequest, Identity, Version, provider, root_store};
 
 /// What a server is made from.
@@ -54,15 +55,17 @@ pub struct ServerConfig {
 pub struct Prepared {
     acceptor: TlsAcceptor,
     http: auto::Builder<TokioExecutor>,
-    exporters: Vec<ExporterRequest>,
-    limits: Limits,
+    /// `None` without TLS 1.3.
+    pub(super) quic: Option<quic::Settings>,
+    pub(super) exporters: Vec<ExporterRequest>,
+    pub(super) limits: Limits,
 }
 
-/// Makes ready what [`serve`] needs.
+/// Makes ready what [`serve`] and [`serve_quic`](super::serve_quic) need.
 ///
-/// The server demands the extended master secret in TLS 1.2, offers `h2` and `http/1.1`, resumes sessions in both
+/// Over TCP the server demands the extended master secret in TLS 1.2, offers `h2` and `http/1.1`, resumes sessions in both
 /// versions, and agrees on keys with X25519 or secp256r1 only, so that a client which first offers a share of another
-/// group gets a HelloRetryRequest.
+/// group gets a HelloRetryRequest. Over QUIC it does the same with TLS 1.3 and `h3`; the two remember sessions apart.
 ///
 /// # Errors
 ///
@@ -74,6 +77,7 @@ pub fn prepare(config: ServerConfig) -> Result<Arc<Prepared>, WireError> {
     let roots = root_store(&client_roots)?;
     let verifier = WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(&provider));
     let verifier = verifier.build().map_err(|error| unusable(&error))?;
+    let with_quic = versions.contains(&Version::Tls13);
     let versions: Vec<_> = versions.into_iter().map(Version::supported).collect();
     let mut tls = rustls::ServerConfig::builder_with_details(provider, time_provider)
         .with_protocol_versions(&versions)
@@ -84,7 +88,8 @@ pub fn prepare(config: ServerConfig) -> Result<Arc<Prepared>, WireError> {
     tls.require_ems = true;
     tls.alpn_protocols = [Alpn::Http2, Alpn::Http1].map(|alpn| alpn.identifier().to_vec()).to_vec();
     tls.session_storage = ServerSessionMemoryCache::new(limits.sessions);
-    Ok(Arc::new(Prepared { acceptor: Arc::new(tls).into(), http: http_builder(&limits), exporters, limits }))
+    let quic = if with_quic { Some(server_settings(&tls, &limits)?) } else { None };
+    Ok(Arc::new(Prepared { acceptor: Arc::new(tls).into(), http: http_builder(&limits), quic, exporters, limits }))
 }
 
 fn http_builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
@@ -107,13 +112,14 @@ fn http_builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
     http
 }
 
-/// A running server. It ends when this value is dropped, and all its connections with it, without close_notify.
+/// A running server. It ends when this value is dropped, and all its connections with it: over TCP without close_notify,
+/// over QUIC with CONNECTION_CLOSE.
 #[derive(Debug)]
 pub struct Server {
-    addr: SocketAddr,
-    registry: Arc<Registry>,
-    stop: Option<oneshot::Sender<()>>,
-    task: JoinHandle<()>,
+    pub(super) addr: SocketAddr,
+    pub(super) registry: Arc<Registry>,
+    pub(super) stop: Option<oneshot::Sender<()>>,
+    pub(super) task: JoinHandle<()>,
 }
 
 impl Server {
@@ -123,7 +129,7 @@ impl Server {
         self.addr
     }
 
-    /// Asks every open connection to send `n` KeyUpdate messages ahead of the next bytes it writes.
+    /// Asks every open connection for `n` key updates ahead of the next bytes it writes, see [`Rekeyer::request`].
     pub fn rekey_all(&self, n: usize) {
         for rekeyer in self.rekeyers() {
             rekeyer.request(n);
@@ -166,7 +172,7 @@ impl Drop for Server {
     }
 }
 
-/// Starts a server on a free port of 127.0.0.1. Cheap: all that takes time has been done by [`prepare`].
+/// Starts a server on a free TCP port of 127.0.0.1. Cheap: all that takes time has been done by [`prepare`].
 ///
 /// # Errors
 ///
@@ -258,37 +264,9 @@ async fn answer<S: Service>(
     let (head, body) = request.into_parts();
     let body = match timeout(content_time, read_body(body, content_bytes)).await {
         Ok(Ok((body, false))) => body,
-        Ok(Ok((_, true))) => return bare(StatusCode::PAYLOAD_TOO_LARGE),
-        Ok(Err(_)) => return bare(StatusCode::BAD_REQUEST),
-        Err(_) => return bare(StatusCode::REQUEST_TIMEOUT),
+        Ok(Ok((_, true))) => return bare(StatusCode::PAYLOAD_TOO_LARGE).map(Full::new),
+        Ok(Err(_)) => return bare(StatusCode::BAD_REQUEST).map(Full::new),
+        Err(_) => return bare(StatusCode::REQUEST_TIMEOUT).map(Full::new),
     };
-    let authority = match head.uri.authority() {
-        Some(authority) => Some(authority.as_str().to_owned()),
-        None => {
-            let mut hosts = head.headers.get_all(HOST).iter();
-            let host: Option<&HeaderValue> = hosts.next().filter(|_| hosts.next().is_none());
-            host.and_then(|value| value.to_str().ok()).map(str::to_owned)
-        }
-    };
-    let Outgoing { status, fields, body } = live.request(Incoming {
-        method: head.method.as_str().to_owned(),
-        scheme_is_https: head.uri.scheme().is_none_or(|scheme| *scheme == Scheme::HTTPS),
-        authority,
-        path_and_query: head.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned(),
-        fields: list_fields(&head.headers),
-        body,
-    });
-    let (Ok(status), Ok(fields)) = (StatusCode::from_u16(status), express_fields(fields)) else {
-        return bare(StatusCode::INTERNAL_SERVER_ERROR);
-    };
-    let mut response = Response::new(Full::new(body));
-    *response.status_mut() = status;
-    *response.headers_mut() = fields;
-    response
-}
-
-fn bare(status: StatusCode) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::default());
-    *response.status_mut() = status;
-    response
+    respond(live, &head, body).map(Full::new)
 }

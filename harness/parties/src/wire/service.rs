@@ -11,10 +11,11 @@ pub trait Service: Send + Sync + 'static {
     /// What the service keeps for each connection.
     type Connection: Send + Sync + 'static;
 
-    /// A connection has been established, `peer` being the client's address.
+    /// A connection has been established, `peer` being the client's address; over QUIC that may change later.
     fn opened(&self, established: &Established, peer: SocketAddr) -> Self::Connection;
 
-    /// Answers a request that was received whole. Over HTTP/2 the requests of one connection may come in parallel.
+    /// Answers a request that was received whole. Over HTTP/2 and HTTP/3 the requests of one connection
+    /// may come in parallel.
     fn request(&self, connection: &Self::Connection, request: Incoming) -> Outgoing;
 
     /// A connection has ended. Called exactly once for each call of [`opened`](Self::opened), after the last request of
@@ -32,10 +33,10 @@ pub trait Service: Send + Sync + 'static {
 pub struct Incoming {
     /// The method, such as `GET`.
     pub method: String,
-    /// Whether the request says that its scheme is `https`: HTTP/2 in `:scheme`, an HTTP/1.1 request in the absolute
+    /// Whether the request says that its scheme is `https`: HTTP/2 and HTTP/3 in `:scheme`, an HTTP/1.1 request in the absolute
     /// form in its target. A request in the origin form has the scheme of its connection, which is `https`.
     pub scheme_is_https: bool,
-    /// HTTP/2: `:authority`. HTTP/1.1: the authority of a target in the absolute form, else the value of the Host
+    /// HTTP/2 and HTTP/3: `:authority`. HTTP/1.1: the authority of a target in the absolute form, else the value of the Host
     /// field if there is exactly one and it is visible ASCII.
     pub authority: Option<String>,
     /// The path, with the query after `?` if there is one.

@@ -13,16 +13,17 @@ use tokio::sync::watch;
 use tokio_rustls::TlsStream;
 
 use super::error::{alert_in, text};
+use super::rekey::{Rekeyed, Rekeyer};
 use super::tls::{ExporterRequest, export_all};
 
-/// A way of ending a connection.
+/// A way of ending a connection. QUIC has two of them: to tell the peer, and to fall silent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum How {
-    /// TLS close_notify, then TCP FIN.
+    /// TLS close_notify, then TCP FIN. QUIC: CONNECTION_CLOSE with H3_NO_ERROR.
     Notify,
-    /// TCP FIN without close_notify: a truncation, to TLS.
+    /// TCP FIN without close_notify: a truncation, to TLS. QUIC: as [`Reset`](Self::Reset).
     Fin,
-    /// TCP RST.
+    /// TCP RST. QUIC: the socket is closed and nothing is sent; the peer finds out when its idle time is over.
     Reset,
 }
 
@@ -30,10 +31,7 @@ pub enum How {
 struct State {
     /// Key updates asked for and not yet queued.
     wanted: usize,
-    done: usize,
-    last_error: Option<String>,
-    /// Exporter values as they were after the last key update.
-    exports: Vec<(&'static str, Vec<u8>)>,
+    rekeyed: Rekeyed,
     closing: Option<How>,
     alert: Option<String>,
     io_error: Option<String>,
@@ -73,6 +71,17 @@ impl Control {
         self.lock().io_error.clone()
     }
 
+    /// Has `n` key updates queued ahead of the next bytes.
+    pub(super) fn request_rekeying(&self, n: usize) {
+        let mut state = self.lock();
+        state.wanted = state.wanted.saturating_add(n);
+    }
+
+    /// What came of the key updates so far.
+    pub(super) fn rekeyed(&self) -> Rekeyed {
+        self.lock().rekeyed.clone()
+    }
+
     fn record(&self, error: &io::Error) {
         let mut state = self.lock();
         if state.alert.is_none() {
@@ -81,39 +90,6 @@ impl Control {
         if state.io_error.is_none() {
             state.io_error = Some(text(error));
         }
-    }
-}
-
-/// Handle with which the traffic keys of a connection are updated (TLS 1.3 KeyUpdate, RFC 8446 section 4.6.3).
-#[derive(Clone, Debug)]
-pub struct Rekeyer(Control);
-
-impl Rekeyer {
-    /// Asks for `n` KeyUpdate messages. They leave together with the next bytes that this side writes, ahead of them,
-    /// and ask the peer to update its keys too. rustls as the peer gives up after 32 in a row without data in between.
-    pub fn request(&self, n: usize) {
-        let mut state = self.0.lock();
-        state.wanted = state.wanted.saturating_add(n);
-    }
-
-    /// Number of KeyUpdate messages that were queued for sending so far.
-    #[must_use]
-    pub fn done(&self) -> usize {
-        self.0.lock().done
-    }
-
-    /// Why the last request was not carried out, if it was not. TLS 1.2 has no KeyUpdate; rustls then says, somewhat
-    /// misleadingly, that the handshake is not complete.
-    #[must_use]
-    pub fn last_error(&self) -> Option<String> {
-        self.0.lock().last_error.clone()
-    }
-
-    /// The exporter values taken again after the last KeyUpdate that this side queued; empty before the first one. They
-    /// are to be the same as those of the handshake.
-    #[must_use]
-    pub fn exports(&self) -> Vec<(&'static str, Vec<u8>)> {
-        self.0.lock().exports.clone()
     }
 }
 
@@ -140,7 +116,7 @@ impl Rekeying {
     /// The handle for key updates.
     #[must_use]
     pub fn rekeyer(&self) -> Rekeyer {
-        Rekeyer(self.control.clone())
+        Rekeyer::of_stream(self.control.clone())
     }
 
     pub(super) fn control(&self) -> Control {
@@ -163,12 +139,12 @@ impl Rekeying {
             match outcome {
                 Ok(exports) => {
                     state.wanted -= 1;
-                    state.done += 1;
-                    state.exports = exports;
+                    state.rekeyed.done += 1;
+                    state.rekeyed.exports = exports;
                 }
                 Err(error) => {
                     state.wanted = 0;
-                    state.last_error = Some(text(&error));
+                    state.rekeyed.last_error = Some(text(&error));
                 }
             }
         }

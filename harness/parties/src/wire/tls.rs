@@ -33,6 +33,8 @@ pub enum Alpn {
     Http1,
     /// `h2`
     Http2,
+    /// `h3`, over QUIC
+    Http3,
 }
 
 impl Alpn {
@@ -42,6 +44,7 @@ impl Alpn {
         match self {
             Self::Http1 => b"http/1.1",
             Self::Http2 => b"h2",
+            Self::Http3 => b"h3",
         }
     }
 }
@@ -80,7 +83,7 @@ pub struct ExporterRequest {
     /// The exporter label, as registered with IANA.
     pub label: &'static [u8],
     /// The context value. `None` and `Some(b"")` give the same value in TLS 1.3 and two different ones in TLS 1.2
-    /// (RFC 5705 section 4).
+    /// (RFC 5705 section 4). QUIC has TLS 1.3 and no absent context: `None` is exported as a zero-length one.
     pub context: Option<&'static [u8]>,
     /// Length of the value in bytes; at least 1.
     pub length: usize,

@@ -1,0 +1,127 @@
+//! Requests of a client over HTTP/3, and the contents of messages.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes, BytesMut};
+use h3::client::{RequestStream, SendRequest};
+use h3::error::StreamError;
+use h3::quic::RecvStream;
+use h3_quinn::OpenStreams;
+use http::Request;
+use http::header::{CONTENT_LENGTH, HOST};
+use tokio::time::Instant;
+
+use super::alert_in;
+use crate::wire::error::{WireError, text};
+use crate::wire::exchange::{ANSWER_BODY_MAX, Answer, list_fields};
+
+/// Sends requests over a connection, in parallel.
+#[derive(Clone)]
+pub(in crate::wire) struct Requests {
+    sender: SendRequest<OpenStreams, Bytes>,
+    conn: quinn::Connection,
+}
+
+impl fmt::Debug for Requests {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Requests").finish_non_exhaustive()
+    }
+}
+
+impl Requests {
+    pub(super) fn new(sender: SendRequest<OpenStreams, Bytes>, conn: quinn::Connection) -> Self {
+        Self { sender, conn }
+    }
+
+    /// Sends `request` and reads the answer to its end.
+    pub(in crate::wire) async fn exchange(&self, request: Request<Bytes>) -> Result<Answer, WireError> {
+        let (mut head, body) = request.into_parts();
+        // h3 closes the whole connection over such a request.
+        let differs = |authority: &http::uri::Authority| {
+            head.headers.get_all(HOST).iter().any(|host| host.as_bytes() != authority.as_str().as_bytes())
+        };
+        if head.uri.authority().is_none_or(differs) {
+            return Err(WireError::NotExpressible("in HTTP/3 a Host field has to agree with :authority".to_owned()));
+        }
+        if !body.is_empty() && !head.headers.contains_key(CONTENT_LENGTH) {
+            head.headers.insert(CONTENT_LENGTH, body.len().into());
+        }
+        let start = Instant::now();
+        let exchanged = self.converse(Request::from_parts(head, ()), body).await;
+        let (response, (body, truncated)) = exchanged.map_err(|error| failure(&self.conn, &error))?;
+        Ok(Answer {
+            status: response.status().as_u16(),
+            fields: list_fields(response.headers()),
+            body,
+            truncated,
+            elapsed: start.elapsed(),
+        })
+    }
+
+    async fn converse(
+        &self,
+        head: Request<()>,
+        body: Bytes,
+    ) -> Result<(http::Response<()>, (Bytes, bool)), StreamError> {
+        let (mut sending, receiving) = self.sender.clone().send_request(head).await?.split();
+        let send = async {
+            if !body.is_empty() {
+                sending.send_data(body).await?;
+            }
+            sending.finish().await
+        };
+        let receive = receive(receiving);
+        tokio::pin!(send, receive);
+        // A server may answer before it has read the whole request, and stop reading.
+        tokio::select! {
+            biased;
+            answer = &mut receive => answer,
+            _ = &mut send => receive.await,
+        }
+    }
+}
+
+async fn receive<S: RecvStream>(
+    mut stream: RequestStream<S, Bytes>,
+) -> Result<(http::Response<()>, (Bytes, bool)), StreamError> {
+    let response = stream.recv_response().await?;
+    let body = read(ANSWER_BODY_MAX, |cx| stream.poll_recv_data(cx)).await?;
+    Ok((response, body))
+}
+
+/// Reads a message body up to `limit` bytes, and says whether there was more.
+pub(super) async fn read<B: Buf>(
+    limit: usize,
+    mut poll_data: impl FnMut(&mut Context<'_>) -> Poll<Result<Option<B>, StreamError>>,
+) -> Result<(Bytes, bool), StreamError> {
+    let mut kept = BytesMut::new();
+    let truncated = poll_fn(|cx| {
+        while let Some(mut data) = ready!(poll_data(cx))? {
+            let room = limit - kept.len();
+            if data.remaining() > room {
+                kept.extend_from_slice(&data.copy_to_bytes(room));
+                return Poll::Ready(Ok::<_, StreamError>(true));
+            }
+            kept.extend_from_slice(&data.copy_to_bytes(data.remaining()));
+        }
+        Poll::Ready(Ok(false))
+    });
+    let truncated = truncated.await?;
+    Ok((kept.freeze(), truncated))
+}
+
+/// The best account of a failure: an alert of the peer, or what else ended the connection, before what followed from it.
+pub(super) fn failure(conn: &quinn::Connection, error: &(dyn std::error::Error + 'static)) -> WireError {
+    let of_http = text(error);
+    let Some(ended) = conn.close_reason() else { return WireError::Http(of_http) };
+    if let Some(alert) = alert_in(&ended) {
+        return WireError::Refused { alert };
+    }
+    let of_connection = text(&ended);
+    WireError::Http(match of_http.contains(&of_connection) {
+        true => of_http,
+        false => format!("{of_http} ({of_connection})"),
+    })
+}

@@ -1,0 +1,45 @@
+//! From a request as an HTTP library has it to the service and back.
+
+use bytes::Bytes;
+use http::header::HOST;
+use http::request::Parts;
+use http::uri::Scheme;
+use http::{HeaderValue, Response, StatusCode};
+
+use super::exchange::{express_fields, list_fields};
+use super::registry::Live;
+use super::service::{Incoming, Outgoing, Service};
+
+/// Has the service answer a request that was received whole.
+pub(super) fn respond<S: Service>(live: &Live<S>, head: &Parts, body: Bytes) -> Response<Bytes> {
+    let authority = match head.uri.authority() {
+        Some(authority) => Some(authority.as_str().to_owned()),
+        None => {
+            let mut hosts = head.headers.get_all(HOST).iter();
+            let host: Option<&HeaderValue> = hosts.next().filter(|_| hosts.next().is_none());
+            host.and_then(|value| value.to_str().ok()).map(str::to_owned)
+        }
+    };
+    let Outgoing { status, fields, body } = live.request(Incoming {
+        method: head.method.as_str().to_owned(),
+        scheme_is_https: head.uri.scheme().is_none_or(|scheme| *scheme == Scheme::HTTPS),
+        authority,
+        path_and_query: head.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned(),
+        fields: list_fields(&head.headers),
+        body,
+    });
+    let (Ok(status), Ok(fields)) = (StatusCode::from_u16(status), express_fields(fields)) else {
+        return bare(StatusCode::INTERNAL_SERVER_ERROR);
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    *response.headers_mut() = fields;
+    response
+}
+
+/// An answer that is only a status.
+pub(super) fn bare(status: StatusCode) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::new());
+    *response.status_mut() = status;
+    response
+}
