@@ -97,7 +97,7 @@ async fn migration_and_another_connection_id_leave_the_exports_and_the_connectio
         // A key update has the values exported again.
         if n == 2 {
             let keys = connection.rekeyer();
-            keys.request(1);
+            keys.update(LIMIT).await.unwrap();
             assert_eq!((keys.done(), keys.exports()), (1, there.exports.clone()));
         }
     }
@@ -126,7 +126,7 @@ async fn key_updates_of_either_side_change_no_export_and_come_one_at_a_time() {
         running.request().await;
         let keys = if by_server { running.server.rekeyers().remove(0) } else { connection.rekeyer() };
         assert_eq!((keys.done(), keys.exports()), (0, vec![]));
-        keys.request(1);
+        keys.update(LIMIT).await.unwrap();
         assert_eq!((keys.done(), keys.last_error(), keys.exports()), (1, None, exports));
         keys.request(1);
         assert_eq!(keys.done(), 1);

@@ -22,6 +22,8 @@ pub enum Stage {
     Close,
     /// A change of the address or of the connection id of a QUIC connection.
     Migrate,
+    /// A key update of a QUIC connection.
+    KeyUpdate,
 }
 
 impl fmt::Display for Stage {
@@ -33,6 +35,7 @@ impl fmt::Display for Stage {
             Self::Answer => "answer",
             Self::Close => "end of the connection",
             Self::Migrate => "change of address or connection id",
+            Self::KeyUpdate => "key update",
         })
     }
 }

@@ -1,5 +1,10 @@
 //! Updates of the traffic keys of a connection, on TLS streams and in QUIC.
 
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::error::{Stage, WireError};
 use super::quic::Phases;
 use super::stream::Control;
 
@@ -38,12 +43,27 @@ impl Rekeyer {
     /// update its keys too. rustls as the peer gives up after 32 in a row without data in between.
     ///
     /// In QUIC the next packet has the next key phase, and the peer follows. There can be only one at a time: the next
-    /// is possible some 0.1 s after the peer has followed. Whatever is beyond that is not carried out, see
-    /// [`last_error`](Self::last_error).
+    /// is possible some 0.1 s after a packet of this phase was acknowledged. What is not possible now is not carried
+    /// out, see [`last_error`](Self::last_error).
     pub fn request(&self, n: usize) {
         match &self.0 {
             Of::Stream(control) => control.request_rekeying(n),
             Of::Quic(phases) => phases.request(n),
+        }
+    }
+
+    /// Asks for one key update, in QUIC as soon as there can be one.
+    ///
+    /// # Errors
+    ///
+    /// [`WireError::Timeout`] if that is not within `limit`.
+    pub async fn update(&self, limit: Duration) -> Result<(), WireError> {
+        match &self.0 {
+            Of::Stream(control) => {
+                control.request_rekeying(1);
+                Ok(())
+            }
+            Of::Quic(phases) => timeout(limit, phases.update()).await.map_err(|_| WireError::Timeout(Stage::KeyUpdate)),
         }
     }
 

@@ -1,12 +1,18 @@
-//! Key updates in QUIC.
+//! Key updates in QUIC. quinn makes one of its own, too, within the first thousand packets of a connection.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::interval;
 
 use super::session::Agreed;
 use super::{agreed, export_all};
 use crate::wire::rekey::Rekeyed;
 use crate::wire::tls::ExporterRequest;
+
+/// quinn does not tell when the last update is confirmed, so it is asked again after this time.
+const AGAIN: Duration = Duration::from_millis(5);
 
 /// The key phases of a connection.
 #[derive(Clone, Debug)]
@@ -38,6 +44,20 @@ impl Phases {
             rekeyed.done += 1;
             rekeyed.last_error = None;
             rekeyed.exports = export_all(&self.conn, &self.exporters).unwrap_or_default();
+        }
+    }
+
+    /// One update, as soon as there can be one.
+    pub(in crate::wire) async fn update(&self) {
+        let mut tick = interval(AGAIN);
+        let done = self.rekeyed().done;
+        loop {
+            // The first tick is at once.
+            tick.tick().await;
+            self.request(1);
+            if self.rekeyed().done > done {
+                return;
+            }
         }
     }
 

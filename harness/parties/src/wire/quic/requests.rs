@@ -11,6 +11,7 @@ use h3::quic::RecvStream;
 use h3_quinn::OpenStreams;
 use http::Request;
 use http::header::{CONTENT_LENGTH, HOST};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::alert_in;
@@ -49,7 +50,11 @@ impl Requests {
             head.headers.insert(CONTENT_LENGTH, body.len().into());
         }
         let start = Instant::now();
-        let exchanged = self.converse(Request::from_parts(head, ()), body).await;
+        // In a task of its own, which ends with this future: h3-quinn can panic over a malformed answer.
+        let mut task = JoinSet::new();
+        task.spawn(converse(self.sender.clone(), Request::from_parts(head, ()), body));
+        let ended = task.join_next().await;
+        let exchanged = ended.and_then(Result::ok).ok_or_else(|| WireError::Http("h3 gave up".to_owned()))?;
         let (response, (body, truncated)) = exchanged.map_err(|error| failure(&self.conn, &error))?;
         Ok(Answer {
             status: response.status().as_u16(),
@@ -59,33 +64,33 @@ impl Requests {
             elapsed: start.elapsed(),
         })
     }
+}
 
-    async fn converse(
-        &self,
-        head: Request<()>,
-        body: Bytes,
-    ) -> Result<(http::Response<()>, (Bytes, bool)), StreamError> {
-        let (mut sending, receiving) = self.sender.clone().send_request(head).await?.split();
-        let send = async {
-            if !body.is_empty() {
-                sending.send_data(body).await?;
-            }
-            sending.finish().await
-        };
-        let receive = receive(receiving);
-        tokio::pin!(send, receive);
-        // A server may answer before it has read the whole request, and stop reading.
-        tokio::select! {
-            biased;
-            answer = &mut receive => answer,
-            _ = &mut send => receive.await,
+type Response = (http::Response<()>, (Bytes, bool));
+
+async fn converse(
+    mut sender: SendRequest<OpenStreams, Bytes>,
+    head: Request<()>,
+    body: Bytes,
+) -> Result<Response, StreamError> {
+    let (mut sending, receiving) = sender.send_request(head).await?.split();
+    let send = async {
+        if !body.is_empty() {
+            sending.send_data(body).await?;
         }
+        sending.finish().await
+    };
+    let receive = receive(receiving);
+    tokio::pin!(send, receive);
+    // A server may answer before it has read the whole request, and stop reading.
+    tokio::select! {
+        biased;
+        answer = &mut receive => answer,
+        _ = &mut send => receive.await,
     }
 }
 
-async fn receive<S: RecvStream>(
-    mut stream: RequestStream<S, Bytes>,
-) -> Result<(http::Response<()>, (Bytes, bool)), StreamError> {
+async fn receive<S: RecvStream>(mut stream: RequestStream<S, Bytes>) -> Result<Response, StreamError> {
     let response = stream.recv_response().await?;
     let body = read(ANSWER_BODY_MAX, |cx| stream.poll_recv_data(cx)).await?;
     Ok((response, body))

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use h3::error::{Code, StreamError};
+use h3::error::StreamError;
 use h3::server::{RequestResolver, RequestStream};
 use http::{Response, StatusCode};
 use quinn::{ConnectionError, Endpoint, Incoming, VarInt};
@@ -176,10 +176,8 @@ async fn exchange<S: Service>(
         Ok(Err(_)) => bare(StatusCode::BAD_REQUEST),
         Err(_) => bare(StatusCode::REQUEST_TIMEOUT),
     };
-    if !response.status().is_success() {
-        // RFC 9114 section 4.1: what is left of a request that was answered early is not wanted.
-        stream.stop_sending(Code::H3_NO_ERROR);
-    }
+    // What is left of a request that was answered early is given up when the stream is dropped. To say so at once, with
+    // `stop_sending`, is not possible: h3-quinn panics if it is still waiting for data.
     // An error means that the client does not want the answer any more.
     let _ = answer(&mut stream, response).await;
 }
