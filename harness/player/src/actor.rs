@@ -1,6 +1,7 @@
 //! Carries out the steps of one play and writes down what happens. Decides nothing.
 
 mod credentials;
+mod upkeep;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -15,10 +16,8 @@ use ekmcheck_parties::{
 };
 use ekmcheck_suite::{
     case::{Case, PerRequestClaim, Transport},
-    play::{AdvanceClock, Close, Connect, How, Interleave, Play, Send, Side, Step, UpdateKeys},
-    transcript::{
-        Answer, Closed, Connected, Event, Exchanged, Handshake, KeysUpdated, Reaction, ServerConnected, Transcript,
-    },
+    play::{AdvanceClock, Close, Connect, How, Interleave, Play, Send, Step},
+    transcript::{Answer, Closed, Connected, Event, Exchanged, Handshake, Reaction, ServerConnected, Transcript},
 };
 
 use crate::{
@@ -104,8 +103,12 @@ struct Link<'a> {
     /// The number of the connection within the play: a name may come again.
     number: usize,
     connect: Connect,
+    transport: Transport,
+    /// Host and port of the subject, as requests name it.
+    authority: String,
     client: &'a Identity,
     exporters: Exporters,
+    /// The client's port when the connection began.
     port: u16,
     /// `None` when it was closed.
     connection: Option<Connection>,
@@ -130,7 +133,9 @@ impl<'a> Actor<'a> {
             Step::Together(sends) => self.together(index, sends).await,
             Step::Interleave(interleave) => self.interleave(index, interleave).await,
             Step::Close(close) => self.close(close).await,
-            Step::UpdateKeys(update) => self.update_keys(update),
+            Step::UpdateKeys(update) => self.update_keys(update).await,
+            Step::Migrate(migrate) => self.migrate(migrate).await,
+            Step::RotateId(rotate) => self.rotate_id(rotate).await,
             Step::AdvanceClock(AdvanceClock { seconds }) => {
                 self.subject.clock.advance(*seconds);
                 self.credentials.advance(*seconds);
@@ -140,12 +145,14 @@ impl<'a> Actor<'a> {
         }
     }
 
-    /// Ends what is still open by RST: thousands of plays would otherwise leave as many ports waiting.
+    /// Ends what is still open by RST: thousands of plays would otherwise leave as many ports waiting. In QUIC no port
+    /// waits, and a subject that is not told would keep the connection.
     async fn hang_up(&mut self) {
         for link in self.links.values_mut() {
             if let Some(connection) = link.connection.take() {
                 // The play is over; whatever happens now is no part of it.
-                let _ = connection.close(wire::How::Reset).await;
+                let how = if connection.is_quic() { wire::How::Notify } else { wire::How::Reset };
+                let _ = connection.close(how).await;
             }
         }
     }
@@ -154,13 +161,22 @@ impl<'a> Actor<'a> {
         let name = connect.client.as_deref().or(self.case.client.as_deref()).unwrap_or("p256");
         let no_client = || Stop::Broken(format!("there is no client certificate {name:?}"));
         let client = self.world.pki.identity(name).ok_or_else(no_client)?;
-        let tls = self.tls(connect, name)?;
+        let transport = match &connect.resume {
+            Some(earlier) => self.link(earlier)?.transport,
+            None => connect.over.unwrap_or(self.transport),
+        };
+        if connect.lower_case_fields && (transport.is_h2() || transport.is_quic()) {
+            return Err(Stop::NotTestable("field names are always in lower case in HTTP/2 and HTTP/3".to_owned()));
+        }
+        let nowhere = || Stop::Broken(format!("the subject was not started on {}", transport.name()));
+        let addr = self.subject.server(transport).ok_or_else(nowhere)?.addr();
+        let tls = self.tls(connect, transport, name)?;
         let source_port = match &connect.same_port_as {
             Some(earlier) => Some(self.link(earlier)?.port),
             None => None,
         };
         let options = ConnectOptions { source_port, lower_case_fields: connect.lower_case_fields, timeout: STEP };
-        let connection = wire::connect(&tls, self.subject.server.addr(), "localhost", options).await;
+        let connection = wire::connect(&tls, addr, "localhost", options).await;
         let connection = connection.map_err(|error| match source_port {
             Some(port) => Stop::NotTestable(format!("port {port} cannot be used again here: {error}")),
             None => Stop::Broken(format!("connect: {error}")),
@@ -178,6 +194,7 @@ impl<'a> Actor<'a> {
             name: connect.name.clone(),
             client: name.to_owned(),
             certificate: client.certificate.thumbprint().to_string(),
+            over: Some(transport).filter(|t| *t != self.transport),
             suite: established.suite.clone(),
             handshake: match established.kind {
                 Kind::Full => Handshake::Full,
@@ -193,6 +210,8 @@ impl<'a> Actor<'a> {
         let link = Link {
             number: self.connections,
             connect: connect.clone(),
+            transport,
+            authority: format!("localhost:{}", addr.port()),
             client,
             exporters,
             port,
@@ -202,7 +221,7 @@ impl<'a> Actor<'a> {
         Ok(())
     }
 
-    fn tls(&mut self, connect: &Connect, client: &str) -> Result<Arc<ClientTls>, Stop> {
+    fn tls(&mut self, connect: &Connect, transport: Transport, client: &str) -> Result<Arc<ClientTls>, Stop> {
         if let Some(earlier) = &connect.resume {
             let nothing = || Stop::Broken(format!("nothing is known of connection {earlier:?}"));
             return self.shared.get(earlier).cloned().ok_or_else(nothing);
@@ -217,7 +236,7 @@ impl<'a> Actor<'a> {
         let resumption = self.resumed.contains(&connect.name);
         let tls = self.world.client(&ClientKey {
             identity: client.to_owned(),
-            transport: self.transport,
+            transport,
             suite,
             hello_retry: connect.hello_retry,
             resumption,
@@ -232,8 +251,8 @@ impl<'a> Actor<'a> {
     async fn send(&mut self, index: usize, send: &Send) -> Result<(), Stop> {
         self.reopen_if_closed(send).await?;
         let ready = self.prepare(send).await?;
-        let request = outgoing(&ready.made, authority(self.subject));
         let link = self.link_mut(&send.on)?;
+        let request = outgoing(&ready.made, link.authority.clone());
         let port = link.port;
         let reaction = match &mut link.connection {
             Some(connection) => reaction(connection.send(request).await)?,
@@ -264,7 +283,7 @@ impl<'a> Actor<'a> {
         let other = self.other_exporters(send, altered).await?;
         let link = self.links.get(&send.on).ok_or_else(|| Stop::Broken(format!("no connection {:?}", send.on)))?;
         self.credentials
-            .request(self.world, self.case, send, altered, link, &self.links, other.as_ref(), authority(self.subject))
+            .request(self.world, self.case, send, altered, link, &self.links, other.as_ref())
             .map_err(Stop::Broken)
     }
 
@@ -292,8 +311,9 @@ impl<'a> Actor<'a> {
         let mut tasks = Vec::new();
         for send in sends {
             let ready = self.prepare(send).await?;
-            let request = outgoing(&ready.made, authority(self.subject));
-            let sender = self.link(&send.on)?.connection.as_ref().map(Connection::sender);
+            let link = self.link(&send.on)?;
+            let request = outgoing(&ready.made, link.authority.clone());
+            let sender = link.connection.as_ref().map(Connection::sender);
             let sender = sender.ok_or_else(|| Stop::Broken("the connection is closed".to_owned()))?;
             tasks.push((send, ready, tokio::spawn(async move { sender.send(request).await })));
         }
@@ -319,6 +339,7 @@ impl<'a> Actor<'a> {
 
     async fn close(&mut self, close: &Close) -> Result<(), Stop> {
         let link = self.link_mut(&close.connection)?;
+        let quic = link.transport.is_quic();
         let how = match close.how {
             How::CloseNotify => wire::How::Notify,
             How::Fin => wire::How::Fin,
@@ -327,26 +348,12 @@ impl<'a> Actor<'a> {
         if let Some(connection) = link.connection.take() {
             connection.close(how).await.map_err(|e| Stop::Broken(format!("close: {e}")))?;
         }
-        let how = format!("{:?}", close.how);
+        let how = match close.how {
+            how if !quic => format!("{how:?}"),
+            How::CloseNotify => "ConnectionClose".to_owned(),
+            How::Fin | How::Rst => "Silence".to_owned(),
+        };
         self.events.push(Event::Closed(Closed { connection: close.connection.clone(), how }));
-        Ok(())
-    }
-
-    fn update_keys(&mut self, update: &UpdateKeys) -> Result<(), Stop> {
-        if !self.transport.is_tls13() {
-            return Err(Stop::NotTestable("TLS 1.2 has no key update".to_owned()));
-        }
-        let times = update.times as usize;
-        match update.by {
-            Side::Client => {
-                let link = self.link(&update.on)?;
-                if let Some(connection) = &link.connection {
-                    connection.rekeyer().request(times);
-                }
-            }
-            Side::Server => self.subject.server.rekey_all(times),
-        }
-        self.events.push(Event::KeysUpdated(KeysUpdated { on: update.on.clone(), by: update.by, times: update.times }));
         Ok(())
     }
 
@@ -399,10 +406,6 @@ impl<'a> Actor<'a> {
     fn link_mut(&mut self, name: &str) -> Result<&mut Link<'a>, Stop> {
         self.links.get_mut(name).ok_or_else(|| Stop::Broken(format!("no connection {name:?}")))
     }
-}
-
-fn authority(subject: &Started) -> String {
-    format!("localhost:{}", subject.server.addr().port())
 }
 
 fn outgoing(made: &Made, authority: String) -> OutgoingRequest {

@@ -34,21 +34,24 @@ impl Service for Nothing {
 
 /// Seconds per mutual handshake when `jobs` are under way at once, over the same transports; `None` if any fails.
 pub(crate) async fn seconds_per_handshake(world: &Arc<World>, transports: &[Transport], jobs: usize) -> Option<f64> {
-    let server = wire::serve(world.server.clone(), Arc::new(Nothing)).await.ok()?;
+    let tcp = wire::serve(world.server.clone(), Arc::new(Nothing)).await.ok()?;
+    let udp = wire::serve_quic(world.server.clone(), Arc::new(Nothing)).await.ok()?;
     let clients: Vec<_> = transports
         .iter()
         .map(|transport| {
-            world.client(&ClientKey {
+            let tls = world.client(&ClientKey {
                 identity: "p256".to_owned(),
                 transport: *transport,
                 suite: None,
                 hello_retry: false,
                 resumption: false,
-            })
+            });
+            let addr = if transport.is_quic() { udp.addr() } else { tcp.addr() };
+            tls.map(|tls| (tls, addr))
         })
         .collect::<Result<_, _>>()
         .ok()?;
-    let (addr, next) = (server.addr(), Arc::new(AtomicUsize::new(0)));
+    let next = Arc::new(AtomicUsize::new(0));
     let begun = Instant::now();
     let mut tasks = JoinSet::new();
     for _ in 0..jobs.max(1) {
@@ -59,15 +62,18 @@ pub(crate) async fn seconds_per_handshake(world: &Arc<World>, transports: &[Tran
                 if number >= COUNT {
                     return Some(());
                 }
-                let tls = clients.get(number % clients.len())?;
-                let connection = wire::connect(tls, addr, "localhost", ConnectOptions::default()).await.ok()?;
-                connection.close(How::Fin).await.ok()?;
+                let (tls, addr) = clients.get(number % clients.len())?;
+                let connection = wire::connect(tls, *addr, "localhost", ConnectOptions::default()).await.ok()?;
+                // A server does not hear of the silent end that QUIC has for FIN.
+                let how = if connection.is_quic() { How::Notify } else { How::Fin };
+                connection.close(how).await.ok()?;
             }
         });
     }
     while let Some(done) = tasks.join_next().await {
         done.ok()??;
     }
-    server.drained().await;
+    tcp.drained().await;
+    udp.drained().await;
     Some(begun.elapsed().as_secs_f64() / COUNT as f64)
 }

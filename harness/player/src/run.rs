@@ -133,7 +133,7 @@ async fn unit(world: &Arc<World>, plan: &Plan, case: &Case, transport: Transport
     for play in case.plays() {
         let number = unique.fetch_add(1 << 10, Ordering::Relaxed);
         let played = async {
-            let started = plan.subject.start(world).await.map_err(|e| e.to_string())?;
+            let started = plan.subject.start(world, play.transports(transport)).await.map_err(|e| e.to_string())?;
             let transcript = actor::play(world, &started, case, transport, &play, number).await;
             Ok::<_, String>(transcript)
         };

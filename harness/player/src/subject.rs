@@ -12,6 +12,7 @@ use ekmcheck_parties::{
 };
 
 pub use ekmcheck_parties::fault::{Fault, Variation};
+use ekmcheck_suite::case::Transport;
 
 use crate::world::World;
 
@@ -60,24 +61,45 @@ impl Subject {
         }
     }
 
-    /// Starts it for one play, with nothing cached and a clock of its own.
-    pub(crate) async fn start(&self, world: &World) -> Result<Started, WireError> {
+    /// Starts it for one play, with nothing cached and a clock of its own, on TCP or UDP or both as these transports need.
+    pub(crate) async fn start(
+        &self,
+        world: &World,
+        transports: impl Iterator<Item = Transport>,
+    ) -> Result<Started, WireError> {
+        let mut sockets = Sockets::default();
+        for transport in transports {
+            *(if transport.is_quic() { &mut sockets.udp } else { &mut sockets.tcp }) = true;
+        }
         match self {
-            Self::Reference => serve(world, ByTheDraft, None).await,
-            Self::Fault(fault) => bent(world, Bent::fault(fault)).await,
-            Self::Variation(variation) => bent(world, Bent::variation(variation)).await,
+            Self::Reference => serve(world, ByTheDraft, None, sockets).await,
+            Self::Fault(fault) => bent(world, Bent::fault(fault), sockets).await,
+            Self::Variation(variation) => bent(world, Bent::variation(variation), sockets).await,
         }
     }
 }
 
-/// A subject that runs.
+/// Where a subject listens.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sockets {
+    tcp: bool,
+    udp: bool,
+}
+
+/// A subject that runs. What it keeps of connections and tokens is the same on TCP and UDP.
 pub(crate) struct Started {
-    pub(crate) server: Server,
+    tcp: Option<Server>,
+    udp: Option<Server>,
     pub(crate) clock: Clock,
     sights: Arc<dyn Sights>,
 }
 
 impl Started {
+    /// Its end of a transport, if it was started on it.
+    pub(crate) fn server(&self, transport: Transport) -> Option<&Server> {
+        if transport.is_quic() { self.udp.as_ref() } else { self.tcp.as_ref() }
+    }
+
     /// Waits until the server has made up its mind on so many connections. A TLS 1.3 client is connected before the
     /// server has seen its certificate, and a play must not depend on who is faster.
     pub(crate) async fn settled(&self, connections: usize) {
@@ -109,21 +131,29 @@ impl<B: Behaviour> Sights for ResourceServer<B> {
     }
 }
 
-async fn bent(world: &World, bent: Bent) -> Result<Started, WireError> {
+async fn bent(world: &World, bent: Bent, sockets: Sockets) -> Result<Started, WireError> {
     let token_fault = bent.token_fault();
-    serve(world, bent, token_fault).await
+    serve(world, bent, token_fault, sockets).await
 }
 
 async fn serve<B: Behaviour>(
     world: &World,
     behaviour: B,
     token_fault: Option<ekmcheck_parties::tokens::TokenFault>,
+    sockets: Sockets,
 ) -> Result<Started, WireError> {
     let clock = Clock::at(world.now);
     let tokens = Tokens::of(&world.issuer, token_fault);
     let resource = ResourceServer::new(behaviour, tokens, clock.clone(), Policy::default());
-    let server = wire::serve(world.server.clone(), resource.clone()).await?;
-    Ok(Started { server, clock, sights: resource })
+    let tcp = match sockets.tcp {
+        true => Some(wire::serve(world.server.clone(), resource.clone()).await?),
+        false => None,
+    };
+    let udp = match sockets.udp {
+        true => Some(wire::serve_quic(world.server.clone(), resource.clone()).await?),
+        false => None,
+    };
+    Ok(Started { tcp, udp, clock, sights: resource })
 }
 
 /// The name of a check, for the transcript.

@@ -83,7 +83,11 @@ impl World {
             server_roots: vec![CertificateDer::from(self.pki.root().certificate.der().to_vec())],
             time_provider: Arc::new(Clock::at(self.now)),
             version: if key.transport.is_tls13() { Version::Tls13 } else { Version::Tls12 },
-            alpn: if key.transport.is_h2() { Alpn::Http2 } else { Alpn::Http1 },
+            alpn: match key.transport {
+                Transport::QuicH3 => Alpn::Http3,
+                Transport::Tls13H2 | Transport::Tls12H2 => Alpn::Http2,
+                Transport::Tls13H1 | Transport::Tls12H1 => Alpn::Http1,
+            },
             suite: key.suite.map(rustls::CipherSuite::from),
             force_hello_retry: key.hello_retry,
             resumption: key.resumption,

@@ -37,7 +37,7 @@ pub enum Role {
     ResourceServer,
 }
 
-/// TLS version and HTTP version together.
+/// TLS or QUIC, and HTTP, each with its version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Transport {
@@ -49,11 +49,13 @@ pub enum Transport {
     Tls12H1,
     /// TLS 1.2, HTTP/2.
     Tls12H2,
+    /// QUIC version 1 with TLS 1.3, HTTP/3.
+    QuicH3,
 }
 
 impl Transport {
     /// All transports, in the order of reports.
-    pub const ALL: [Self; 4] = [Self::Tls13H1, Self::Tls13H2, Self::Tls12H1, Self::Tls12H2];
+    pub const ALL: [Self; 5] = [Self::Tls13H1, Self::Tls13H2, Self::Tls12H1, Self::Tls12H2, Self::QuicH3];
 
     /// The name in files and on the command line.
     #[must_use]
@@ -63,6 +65,7 @@ impl Transport {
             Self::Tls13H2 => "tls13-h2",
             Self::Tls12H1 => "tls12-h1",
             Self::Tls12H2 => "tls12-h2",
+            Self::QuicH3 => "quic-h3",
         }
     }
 
@@ -75,7 +78,13 @@ impl Transport {
     /// Whether the TLS version is 1.3.
     #[must_use]
     pub fn is_tls13(self) -> bool {
-        matches!(self, Self::Tls13H1 | Self::Tls13H2)
+        matches!(self, Self::Tls13H1 | Self::Tls13H2 | Self::QuicH3)
+    }
+
+    /// Whether it goes over QUIC.
+    #[must_use]
+    pub fn is_quic(self) -> bool {
+        matches!(self, Self::QuicH3)
     }
 
     /// Whether HTTP/2 is spoken.

@@ -154,6 +154,8 @@ fn unknown_connection(case: &Case) -> Option<String> {
             Step::Interleave(interleave) => used.push(&interleave.on),
             Step::Close(close) => used.push(&close.connection),
             Step::UpdateKeys(update) => used.push(&update.on),
+            Step::Migrate(migrate) => used.push(&migrate.on),
+            Step::RotateId(rotate) => used.push(&rotate.on),
             Step::AdvanceClock(_) => {}
         }
         if let Some(missing) = used.iter().find(|n| !open.contains(*n)) {

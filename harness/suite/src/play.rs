@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::case::{Case, Expect, PerRequestClaim};
+use crate::case::{Case, Expect, PerRequestClaim, Transport};
 
 /// One step of a story.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -13,14 +13,18 @@ pub enum Step {
     Connect(Connect),
     /// Sends a request and waits for the answer.
     Send(Send),
-    /// Sends several requests at once on one HTTP/2 connection.
+    /// Sends several requests at once on one HTTP/2 or HTTP/3 connection.
     Together(Vec<Send>),
     /// Sends the requests of many tokens in turn on one connection.
     Interleave(Interleave),
     /// Closes a connection.
     Close(Close),
-    /// Updates the traffic keys (TLS 1.3).
+    /// Updates the traffic keys (TLS 1.3, QUIC).
     UpdateKeys(UpdateKeys),
+    /// Moves the client's end to another port (QUIC).
+    Migrate(Migrate),
+    /// Has the client use another of the connection ids that the server offered (QUIC).
+    RotateId(RotateId),
     /// Moves the subject's clock.
     AdvanceClock(AdvanceClock),
 }
@@ -34,6 +38,9 @@ pub struct Connect {
     /// The client certificate; the case's if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<String>,
+    /// The transport; the one that the case is played on if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over: Option<Transport>,
     /// Comes from the same source port as the earlier connection of that name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub same_port_as: Option<String>,
@@ -133,11 +140,11 @@ pub struct Close {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum How {
-    /// close_notify, then FIN.
+    /// close_notify, then FIN. QUIC: CONNECTION_CLOSE.
     CloseNotify,
-    /// FIN alone.
+    /// FIN alone. QUIC: in silence, as `rst`.
     Fin,
-    /// RST.
+    /// RST. QUIC: in silence.
     Rst,
 }
 
@@ -149,8 +156,25 @@ pub struct UpdateKeys {
     pub on: String,
     /// Who begins.
     pub by: Side,
-    /// How many times before the next request.
+    /// How many times before the next request. QUIC: once, as each is to be confirmed before the next.
     pub times: u32,
+}
+
+/// Moves the client's end to another port; the connection and its exporter value stay.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Migrate {
+    /// The connection.
+    pub on: String,
+}
+
+/// Has the client use another of the connection ids that the server offered, and retire the one in use; the connection
+/// and its exporter value stay.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RotateId {
+    /// The connection.
+    pub on: String,
 }
 
 /// An end of a connection.
@@ -184,7 +208,12 @@ impl Step {
             Self::Send(send) => Some(&send.expect),
             Self::Together(sends) => sends.first().map(|s| &s.expect),
             Self::Interleave(interleave) => Some(&interleave.expect),
-            Self::Connect(_) | Self::Close(_) | Self::UpdateKeys(_) | Self::AdvanceClock(_) => None,
+            Self::Connect(_)
+            | Self::Close(_)
+            | Self::UpdateKeys(_)
+            | Self::Migrate(_)
+            | Self::RotateId(_)
+            | Self::AdvanceClock(_) => None,
         }
     }
 
@@ -243,6 +272,17 @@ pub struct Play {
     pub temper: Temper,
     /// The steps.
     pub steps: Vec<Step>,
+}
+
+impl Play {
+    /// The transports that it needs when the case is played on `transport`.
+    pub fn transports(&self, transport: Transport) -> impl Iterator<Item = Transport> {
+        let others = self.steps.iter().filter_map(|step| match step {
+            Step::Connect(connect) => connect.over,
+            _ => None,
+        });
+        std::iter::once(transport).chain(others)
+    }
 }
 
 impl Case {

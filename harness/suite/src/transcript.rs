@@ -36,6 +36,10 @@ pub enum Event {
     Closed(Closed),
     /// Keys were updated; the exporter value afterwards.
     KeysUpdated(KeysUpdated),
+    /// The client's end of a connection moved to another port.
+    Migrated(Migrated),
+    /// The client took another connection id; the connection by name.
+    IdRotated(String),
     /// The subject's clock was moved by these seconds.
     ClockMoved(i64),
     /// The play cannot go on: this subject, transport or library cannot do what the next step asks.
@@ -54,6 +58,9 @@ pub struct Connected {
     pub client: String,
     /// The thumbprint of that certificate.
     pub certificate: String,
+    /// The transport, where it is another than the play's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over: Option<Transport>,
     /// The cipher suite.
     pub suite: String,
     /// Full, after HelloRetryRequest, or resumed.
@@ -163,6 +170,17 @@ pub struct KeysUpdated {
     pub by: crate::play::Side,
     /// How many times.
     pub times: u32,
+}
+
+/// A connection whose client's end moved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Migrated {
+    /// The connection by name.
+    pub on: String,
+    /// The client's port from now on; the one by which the two views of the connection are paired stays that of its
+    /// beginning.
+    pub port: u16,
 }
 
 impl Transcript {

@@ -205,6 +205,12 @@ impl Connection {
         }
     }
 
+    /// Whether it goes over QUIC.
+    #[must_use]
+    pub fn is_quic(&self) -> bool {
+        matches!(self.link, Link::Quic(_))
+    }
+
     /// The handle for updating the traffic keys.
     #[must_use]
     pub fn rekeyer(&self) -> Rekeyer {

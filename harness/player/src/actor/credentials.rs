@@ -49,7 +49,6 @@ impl Credentials {
         link: &Link<'_>,
         links: &HashMap<String, Link<'_>>,
         other: Option<&Exporters>,
-        authority: String,
     ) -> Result<Ready, String> {
         self.unique += 1;
         let bound_to = match &send.bound_to {
@@ -69,7 +68,7 @@ impl Credentials {
             exporters: &link.exporters,
             other,
             method: send.method.as_deref().unwrap_or("GET"),
-            authority: &authority,
+            authority: &link.authority,
             path: send.path.as_deref().unwrap_or("/api/resource"),
             claims: per_request(claims),
             signing: Signing::Live,

@@ -37,6 +37,7 @@ fn connected(name: &str, right: &str) -> Event {
         name: name.to_owned(),
         client: "p256".to_owned(),
         certificate: "c".to_owned(),
+        over: None,
         suite: "s".to_owned(),
         handshake: Handshake::Full,
         port: 1,
