@@ -181,7 +181,7 @@ fn json_on_standard_output_is_the_report() {
     let done = done.ends_with(0);
     assert_eq!(serde_json::from_str::<Value>(&done.out).unwrap(), report);
     assert_eq!(done.err, "");
-    assert_eq!(cases(&report).len(), 4);
+    assert_eq!(cases(&report).len(), 5);
 }
 
 #[test]
@@ -230,7 +230,7 @@ fn a_failure_names_the_requirement_and_the_line_that_replays_it() {
         "accepted what it must refuse",
         "not conformant.",
     ]);
-    assert_eq!(report["counts"]["failed"], 4);
+    assert_eq!(report["counts"]["failed"], 5);
     assert_adds_up(&report);
     let again = done.out.lines().find_map(|l| l.trim().strip_prefix("again")).unwrap();
     let words: Vec<&str> = again.split_whitespace().collect();
@@ -249,7 +249,7 @@ fn warnings_count_only_where_strictness_is_asked_for() {
     let run = ["run", "--subject", "fault:thumbprint-padded", "--filter", "rs.confirmation.padded"];
     let (done, report) = scratch.run(&run);
     done.ends_with(0).says(&["not met  rs.", "conformant, with warnings."]);
-    assert_eq!((&report["counts"]["failed"], &report["counts"]["warned"]), (&0.into(), &4.into()));
+    assert_eq!((&report["counts"]["failed"], &report["counts"]["warned"]), (&0.into(), &5.into()));
     scratch.run(&[&run[..], &["--strict"]].concat()).0.ends_with(1);
 }
 
