@@ -18,7 +18,7 @@ pub(crate) fn list(args: &ListArgs) -> Result<u8, Trouble> {
         What::Cases => cases
             .iter()
             .map(|c| {
-                json!({"id": c.id, "row": c.row, "level": c.level, "basis": c.basis, "clause": c.clause, "title": c.title})
+                json!({"id": c.id, "rows": c.rows().collect::<Vec<_>>(), "level": c.level, "basis": c.basis, "clause": c.clause, "title": c.title})
             })
             .collect(),
         What::Requirements => all
@@ -36,7 +36,7 @@ pub(crate) fn list(args: &ListArgs) -> Result<u8, Trouble> {
             .rows
             .iter()
             .map(|row| {
-                let covered: Vec<&str> = cases.iter().filter(|c| c.row == *row).map(|c| c.id.as_str()).collect();
+                let covered: Vec<&str> = cases.iter().filter(|c| c.rows().any(|r| r == row)).map(|c| c.id.as_str()).collect();
                 let excluded = all.ledger.excluded.iter().find(|e| e.row == *row).map(|e| e.reason.as_str());
                 let reading = all.ledger.readings.iter().find(|r| r.row == *row).map(|r| r.reading.as_str());
                 json!({"id": row, "cases": covered, "excluded": excluded, "reading": reading})

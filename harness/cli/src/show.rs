@@ -14,13 +14,14 @@ pub(crate) fn show(args: &ShowArgs) -> Result<u8, Trouble> {
         let hint = suggestion(&args.case, known);
         Trouble::Given(format!("there is no case {:?}; {hint} (`ekmcheck list` shows all)", args.case))
     })?;
-    let mut out = format!("{}\n  {}\n  catalogue row {}, clause {}\n", case.id, case.title, case.row, case.clause);
+    let rows = case.rows().collect::<Vec<_>>().join(", ");
+    let mut out = format!("{}\n  {}\n  catalogue {rows}; clause {}\n", case.id, case.title, case.clause);
     for id in &case.requirements {
         if let Some(requirement) = all.ledger.requirement(id) {
             out.push_str(&format!("  requirement {id}: {} ({})\n", requirement.text, requirement.clause));
         }
     }
-    if let Some(row) = all.ledger.readings.iter().find(|r| r.row == case.row) {
+    for row in all.ledger.readings.iter().filter(|r| case.rows().any(|row| row == r.row)) {
         out.push_str(&format!("  read differently than the catalogue: {}\n", row.reading));
     }
     if let Some(altered) = case.alter.as_deref().and_then(alteration::named) {

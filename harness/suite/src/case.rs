@@ -128,9 +128,17 @@ pub struct Refused {
     /// The statuses that are right; none named: 401.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub status: Vec<u16>,
+    /// The end of the connection, or a TLS alert, is as good as an answer.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub or_no_answer: bool,
     /// The check that refuses in the reference (and must in an adapter that names its checks).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub check: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde calls")]
+fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 impl Refused {
@@ -150,6 +158,9 @@ pub struct Case {
     pub id: String,
     /// The row of the catalogue that it covers.
     pub row: String,
+    /// Other rows that ask for the same play.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<String>,
     /// One sentence: what must hold.
     pub title: String,
     /// How strong the requirement is.
@@ -187,6 +198,11 @@ pub struct Case {
 }
 
 impl Case {
+    /// The rows of the catalogue that it covers.
+    pub fn rows(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.row).chain(&self.also).map(String::as_str)
+    }
+
     /// The role under test.
     #[must_use]
     pub fn role(&self) -> Role {

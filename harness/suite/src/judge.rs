@@ -151,6 +151,7 @@ impl Bench<'_> {
     fn weigh_refusal(&mut self, refused: &Refused, reaction: &Reaction) {
         let answer = match reaction {
             Reaction::Answer(answer) => answer,
+            Reaction::Nothing(_) if refused.or_no_answer => return,
             Reaction::Nothing(why) => {
                 self.own(Verdict::Inconclusive, format!("no answer: {why}"));
                 return self.wire(REFUSAL_STATUS, format!("no answer: {why}"));
@@ -206,7 +207,7 @@ impl Bench<'_> {
         }
         Outcome {
             id: self.case.id.clone(),
-            row: self.case.row.clone(),
+            rows: self.case.rows().map(str::to_owned).collect(),
             role: self.case.role(),
             transport,
             verdict,

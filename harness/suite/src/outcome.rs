@@ -76,8 +76,8 @@ pub struct RequirementVerdict {
 pub struct Outcome {
     /// The case.
     pub id: String,
-    /// The row of the catalogue.
-    pub row: String,
+    /// The rows of the catalogue that it covers.
+    pub rows: Vec<String>,
     /// The role under test.
     pub role: Role,
     /// The transport.

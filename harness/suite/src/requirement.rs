@@ -85,7 +85,7 @@ impl Ledger {
     pub fn lint(&self, cases: &[Case]) -> Vec<String> {
         let mut faults = Vec::new();
         for row in &self.rows {
-            let covered = cases.iter().any(|c| c.row == *row);
+            let covered = cases.iter().any(|c| c.rows().any(|r| r == row));
             let excluded = self.excluded.iter().any(|e| e.row == *row);
             match (covered, excluded) {
                 (true, false) | (false, true) => {}
@@ -93,8 +93,10 @@ impl Ledger {
                 (true, true) => faults.push(format!("row {row} is excluded and has a case")),
             }
         }
-        for case in cases.iter().filter(|c| !self.rows.contains(&c.row)) {
-            faults.push(format!("{}: row {} is not in the ledger", case.id, case.row));
+        for case in cases {
+            for row in case.rows().filter(|row| !self.rows.iter().any(|r| r == row)) {
+                faults.push(format!("{}: row {row} is not in the ledger", case.id));
+            }
         }
         for row in self.excluded.iter().map(|e| &e.row).chain(self.readings.iter().map(|r| &r.row)) {
             if !self.rows.contains(row) {
