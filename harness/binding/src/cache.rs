@@ -32,7 +32,7 @@ pub struct EntryKey {
 }
 
 /// How many entries one connection may have; beyond it the oldest goes.
-pub const ENTRIES_PER_CONNECTION: usize = 4096;
+pub const ENTRIES_PER_CONNECTION: usize = 1024;
 
 /// Verified bindings of the live connections.
 #[derive(Default)]

@@ -59,7 +59,8 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Trouble> {
         pick: Pick::All,
         jobs: jobs(args.jobs),
         seed: args.seed,
-        measure_floor: true,
+        rounds: u32::MAX,
+            measure_floor: true,
     };
     let (report, played) = runtime()?.block_on(async {
         let world = Arc::new(World::at(now()?).map_err(|e| Trouble::Harness(e.to_string()))?);

@@ -137,6 +137,7 @@ impl Bench {
             pick,
             jobs: self.jobs,
             seed: 1,
+            rounds: 12,
             measure_floor: false,
         };
         ekmcheck_player::run::run(self.world.clone(), plan, |_| {}, std::future::pending()).await

@@ -46,6 +46,12 @@ impl Issuer {
         "https://rs.ekmcheck.example"
     }
 
+    /// The `aud` of another service of the same operator.
+    #[must_use]
+    pub fn other_audience(&self) -> &'static str {
+        "https://other.ekmcheck.example"
+    }
+
     /// The `kid` of its key.
     #[must_use]
     pub fn kid(&self) -> &'static str {

@@ -2,7 +2,9 @@
 //! fail, and names the cases that must catch it.
 
 mod bent;
+mod identity;
 pub(crate) mod lenient;
+mod race;
 mod sight;
 mod table;
 
@@ -90,6 +92,24 @@ pub(crate) enum Bend {
     BurnsJti,
     /// Refuses every proof after a refusal.
     RemembersRefusals,
+    /// Takes a proof that it saw before for verified, though it was refused.
+    TrustsSeenProofs,
+    /// Keeps so many octets of a token's hash in the key of an entry.
+    TruncatesKeys(usize),
+    /// Refuses what finds no room in the cache.
+    Full(Full),
+    /// Accepts the exporter value of any connection that the certificate ever had.
+    ExporterOfCertificate,
+    /// Takes the exporter value of the first connection of a TLS session for that of all.
+    ExporterOfSession,
+    /// Looks at no scope.
+    IgnoresScopes,
+    /// Has the same tokens for all host names.
+    OneHost,
+    /// Closes the connection after a refusal.
+    HangsUp,
+    /// Sends the proof back.
+    RepeatsProof,
     /// Accepts each proof once.
     OneProofOnce,
     /// Keeps a connection to its first token.
@@ -117,12 +137,33 @@ pub(crate) enum CachesBy {
     CertificateAndToken,
     /// The client's port and the token.
     PortAndToken,
+    /// The lowest free number, as of a file descriptor, and the token.
+    Descriptor,
+    /// An address of memory, which is given again, and the token.
+    Pointer,
+    /// A number of two bits, which comes again, and the token.
+    SmallNumber,
+    /// The TLS session and the token.
+    Session,
+    /// The proof alone.
+    Proof,
     /// Certificate and proof.
     CertificateAndProof,
     /// Connection and token, whatever the proof.
     ConnectionAndToken,
     /// Connection and token, whatever the proof as long as it has no per-request claims: a literal reading of the draft.
     ConnectionAndTokenIfStatic,
+}
+
+/// What a faulty server does when it has so many verified bindings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Full {
+    /// Refuses new ones on a connection that has so many.
+    OfConnection(usize),
+    /// Refuses new ones when all connections together have so many.
+    OfAll(usize),
+    /// Refuses a proof again that it had and let go of.
+    Evicted(usize),
 }
 
 /// How a faulty server remembers identifiers.
@@ -134,6 +175,8 @@ pub(crate) enum JtiBy {
     Everybody,
     /// By the bytes of the whole proof.
     ProofBytes,
+    /// Looks first and remembers afterwards, with time in between.
+    Race,
 }
 
 /// All faults.

@@ -32,14 +32,14 @@ use tokio::sync::watch;
 use crate::{
     clock::Clock,
     tokens::Tokens,
-    wire::{Established, ExporterRequest, Incoming, Outgoing, Service},
+    wire::{Established, ExporterRequest, Incoming, Kind, Outgoing, Service},
 };
 
 /// How a server behaves beyond its steps. The defaults are right.
 pub trait Behaviour: Steps + 'static {
     /// A connection is open; `exporters` has all values of [`Exporters::CALLS`], `port` is the client's.
-    fn note_opened(&self, id: ConnectionId, exporters: &Exporters, chain: &[Vec<u8>], port: u16) {
-        let _ = (id, exporters, chain, port);
+    fn note_opened(&self, id: ConnectionId, exporters: &Exporters, chain: &[Vec<u8>], port: u16, resumed: bool) {
+        let _ = (id, exporters, chain, port, resumed);
     }
 
     /// A connection has ended.
@@ -62,6 +62,22 @@ pub trait Behaviour: Steps + 'static {
     fn swallows(&self, check: Check) -> bool {
         let _ = check;
         false
+    }
+
+    /// Whether the scopes of a token are looked at.
+    fn needs_scopes(&self) -> bool {
+        true
+    }
+
+    /// Whether the name that a request is for decides which tokens are valid.
+    fn tells_hosts_apart(&self) -> bool {
+        true
+    }
+
+    /// The end of an answer: fields and content that are added to it.
+    fn amend(&self, request: &Incoming, answer: Outgoing) -> Outgoing {
+        let _ = request;
+        answer
     }
 
     /// The `WWW-Authenticate` value; `None` for no such field.
@@ -93,14 +109,24 @@ pub enum Sight {
     },
 }
 
+/// The name under which a server has another service, with tokens of its own.
+pub const OTHER_HOST: &str = "other.localhost";
+/// The path below which a token needs [`ADMIN_SCOPE`].
+pub const ADMIN_PATH: &str = "/api/admin";
+/// A scope that the harness's tokens do not have.
+pub const ADMIN_SCOPE: &str = "resource.admin";
+
 /// A resource server.
 pub struct ResourceServer<B: Behaviour> {
     guard: Guard<B>,
     tokens: Tokens,
+    /// The tokens of the other service that lives under the same certificate, by [`OTHER_HOST`].
+    other_tokens: Option<Tokens>,
     clock: Clock,
     next: AtomicU64,
     sights: Mutex<Vec<Sight>>,
     settled: watch::Sender<usize>,
+    begun: watch::Sender<usize>,
 }
 
 /// A connection of the resource server.
@@ -113,14 +139,22 @@ pub struct Open {
 impl<B: Behaviour> ResourceServer<B> {
     /// A server with nothing open.
     #[must_use]
-    pub fn new(behaviour: B, tokens: Tokens, clock: Clock, policy: Policy) -> Arc<Self> {
+    pub fn new(
+        behaviour: B,
+        tokens: Tokens,
+        other_tokens: Option<Tokens>,
+        clock: Clock,
+        policy: Policy,
+    ) -> Arc<Self> {
         Arc::new(Self {
             guard: Guard::new(behaviour, policy),
             tokens,
+            other_tokens,
             clock,
             next: AtomicU64::new(1),
             sights: Mutex::default(),
             settled: watch::Sender::new(0),
+            begun: watch::Sender::new(0),
         })
     }
 
@@ -134,6 +168,31 @@ impl<B: Behaviour> ResourceServer<B> {
     pub async fn settled(&self, connections: usize) {
         // The sender lives as long as the server does, so there is no error to see.
         let _ = self.settled.subscribe().wait_for(|n| *n >= connections).await;
+    }
+
+    /// How many requests it has begun to look at.
+    #[must_use]
+    pub fn begun(&self) -> usize {
+        *self.begun.borrow()
+    }
+
+    /// Waits until it has begun to look at so many requests.
+    pub async fn until_begun(&self, requests: usize) {
+        // As with [`Self::settled`].
+        let _ = self.begun.subscribe().wait_for(|n| *n >= requests).await;
+    }
+
+    /// The tokens of the service that the request is for.
+    fn tokens_for(&self, request: &Incoming) -> &Tokens {
+        let host = request.authority.as_deref().unwrap_or_default();
+        let host = host.split_once(':').map_or(host, |(host, _)| host);
+        let other = self.other_tokens.as_ref().filter(|_| host.eq_ignore_ascii_case(OTHER_HOST));
+        other.filter(|_| self.guard.steps().tells_hosts_apart()).unwrap_or(&self.tokens)
+    }
+
+    fn may_administer(&self, authorization: &[&[u8]], tokens: &Tokens, now: f64) -> bool {
+        let token = self.guard.steps().access_token(authorization);
+        !self.guard.steps().needs_scopes() || token.is_ok_and(|token| tokens.has_scope(token, now, ADMIN_SCOPE))
     }
 
     fn see(&self, sight: Sight) {
@@ -157,7 +216,13 @@ impl<B: Behaviour> Service for ResourceServer<B> {
         }
         let own: Result<[u8; 32], _> = exporters.get(self.guard.steps().exporter()).try_into();
         let id = ConnectionId(self.next.fetch_add(1, Ordering::Relaxed));
-        self.guard.steps().note_opened(id, &exporters, &chain, peer.port());
+        self.guard.steps().note_opened(
+            id,
+            &exporters,
+            &chain,
+            peer.port(),
+            established.kind == Kind::Resumed,
+        );
         let binding = certificate.zip(own.ok()).map(|(certificate, own)| Connection {
             id,
             certificate,
@@ -175,6 +240,7 @@ impl<B: Behaviour> Service for ResourceServer<B> {
     }
 
     fn request(&self, open: &Open, request: Incoming) -> Outgoing {
+        self.begun.send_modify(|n| *n += 1);
         let Some(connection) = &open.binding else {
             let challenge = b"Bearer error=\"invalid_token\"".to_vec();
             return Outgoing {
@@ -189,6 +255,7 @@ impl<B: Behaviour> Service for ResourceServer<B> {
             request.fields.iter().filter(|(n, _)| n == name).map(|(_, v)| v.as_slice()).collect()
         };
         let (authorization, proofs) = (values("authorization"), values("session-binding-proof"));
+        let (tokens, now) = (self.tokens_for(&request), self.clock.now() as f64);
         let decided = self.guard.decide(
             elsewhere.as_ref().unwrap_or(connection),
             &Request {
@@ -197,12 +264,20 @@ impl<B: Behaviour> Service for ResourceServer<B> {
                 authorization: &authorization,
                 proofs: &proofs,
             },
-            &self.tokens,
-            self.clock.now() as f64,
+            tokens,
+            now,
         );
         let refusal = decided.err().filter(|r| !behaviour.swallows(r.check()));
         self.see(Sight::Decided { peer: open.peer, refused_by: refusal.as_ref().map(|r| r.check()) });
-        match refusal {
+        let answer = match refusal {
+            None if request.path_and_query.starts_with(ADMIN_PATH) && !self.may_administer(&authorization, tokens, now) => {
+                let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{ADMIN_SCOPE}\"");
+                Outgoing {
+                    status: 403,
+                    fields: vec![("WWW-Authenticate".to_owned(), challenge.into_bytes())],
+                    body: Bytes::new(),
+                }
+            }
             None => Outgoing {
                 status: 200,
                 fields: vec![("Content-Type".to_owned(), b"application/json".to_vec())],
@@ -217,7 +292,8 @@ impl<B: Behaviour> Service for ResourceServer<B> {
                     body: Bytes::new(),
                 }
             }
-        }
+        };
+        behaviour.amend(&request, answer)
     }
 
     fn closed(&self, open: &Open) {

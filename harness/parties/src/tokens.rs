@@ -1,7 +1,7 @@
 //! Step b: is the access token valid? Signed JWTs, and opaque tokens by introspection.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ekmcheck_binding::{
@@ -31,6 +31,32 @@ pub enum TokenFault {
     FirstDuplicateWins,
     /// Refuses unknown members in `cnf`.
     UnknownConfirmation,
+    /// Does not look at `active` in an introspection response.
+    Inactive,
+    /// Does not look at `cnf` in an introspection response.
+    ConfirmationLookedUp,
+    /// Knows no tokens but JWTs.
+    OnlyJwt,
+}
+
+/// The introspection endpoint of the authorization server (RFC 7662), as far as a resource server sees it: what it says
+/// of each token. All clones are the same endpoint.
+#[derive(Debug, Clone, Default)]
+pub struct Introspection(Arc<Mutex<HashMap<String, Object>>>);
+
+impl Introspection {
+    /// Has the endpoint answer so about `token` from now on.
+    pub fn set(&self, token: &str, response: Object) {
+        self.known().insert(token.to_owned(), response);
+    }
+
+    fn response(&self, token: &str) -> Option<Object> {
+        self.known().get(token).cloned()
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<String, Object>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Access tokens of one issuer for one audience.
@@ -38,39 +64,32 @@ pub struct Tokens {
     key: DecodingKey,
     validation: Validation,
     audience: String,
-    introspection: HashMap<String, Object>,
+    introspection: Introspection,
     fault: Option<TokenFault>,
     seen_valid: Mutex<HashSet<String>>,
 }
 
 impl Tokens {
-    /// Tokens of that issuer. Expiry is checked against the injected time and not by the library, which would ask the
+    /// Tokens of that issuer for that audience, of which introspection may know some. Expiry is checked against the injected time and not by the library, which would ask the
     /// system; all else by the library with everything required.
     #[must_use]
-    pub fn of(issuer: &Issuer, fault: Option<TokenFault>) -> Self {
+    pub fn of(issuer: &Issuer, audience: &str, introspection: &Introspection, fault: Option<TokenFault>) -> Self {
         let mut validation = Validation::new(Algorithm::ES256);
         validation.validate_exp = false;
         validation.set_required_spec_claims(&["exp", "iss", "aud"]);
         validation.set_issuer(&[issuer.name()]);
-        validation.set_audience(&[issuer.audience()]);
+        validation.set_audience(&[audience]);
         if fault == Some(TokenFault::Audience) {
             validation.validate_aud = false;
         }
         Self {
             key: DecodingKey::from_ec_der(&issuer.public_point()),
             validation,
-            audience: issuer.audience().to_owned(),
-            introspection: HashMap::new(),
+            audience: audience.to_owned(),
+            introspection: introspection.clone(),
             fault,
             seen_valid: Mutex::default(),
         }
-    }
-
-    /// Makes an opaque token known, with the response that introspection gives for it.
-    #[must_use]
-    pub fn with_opaque(mut self, token: &str, response: Object) -> Self {
-        self.introspection.insert(token.to_owned(), response);
-        self
     }
 
     fn jwt(&self, token: &str, now: f64) -> Result<ValidToken, Refusal> {
@@ -125,24 +144,43 @@ impl Tokens {
 
 impl AccessTokens for Tokens {
     fn validate(&self, token: &str, now: f64) -> Result<ValidToken, Refusal> {
-        let Some(response) = self.introspection.get(token) else { return self.jwt(token, now) };
-        // `active` is looked at here, `cnf` by the guard.
-        ekmcheck_binding::confirmation::Confirmation::from_introspection(response).or_else(|refusal| {
-            if refusal.check() == Check::Token {
-                Err(refusal)
-            } else {
-                Ok(ekmcheck_binding::confirmation::Confirmation::Unbound)
-            }
-        })?;
+        match self.introspection.response(token).filter(|_| self.fault != Some(TokenFault::OnlyJwt)) {
+            Some(response) => self.looked_up(response, now),
+            None => self.jwt(token, now),
+        }
+    }
+}
+
+impl Tokens {
+    /// A token that introspection knows. `cnf` is read by the guard.
+    fn looked_up(&self, mut response: Object, now: f64) -> Result<ValidToken, Refusal> {
+        if response.member("active") != Some(&Value::Bool(true)) && self.fault != Some(TokenFault::Inactive) {
+            return Err(invalid("introspection does not say that it is active"));
+        }
+        if response.member("aud") != Some(&Value::String(self.audience.clone()))
+            && self.fault != Some(TokenFault::Audience)
+        {
+            return Err(invalid("audience"));
+        }
         let expires = match response.member("exp") {
             Some(Value::Number(n)) => n.to_f64().ok_or_else(|| invalid("exp"))?,
             _ => return Err(invalid("exp")),
         };
-        if expires <= now {
+        if expires <= now && self.fault != Some(TokenFault::Expiry) {
             return Err(invalid("expired"));
         }
+        if self.fault == Some(TokenFault::ConfirmationLookedUp) {
+            let members = response.members().iter().filter(|(name, _)| name != "cnf").cloned().collect();
+            response = Object::from_members(members);
+        }
         #[expect(clippy::cast_possible_truncation, reason = "saturates, and a validity beyond that is for ever")]
-        Ok(ValidToken { claims: response.clone(), expires: expires as i64 })
+        Ok(ValidToken { claims: response, expires: expires as i64 })
+    }
+
+    /// Whether a valid token has this scope.
+    pub(crate) fn has_scope(&self, token: &str, now: f64, wanted: &str) -> bool {
+        let scopes = self.validate(token, now).ok().and_then(|t| t.claims.member("scope").cloned());
+        matches!(scopes, Some(Value::String(scopes)) if scopes.split(' ').any(|scope| scope == wanted))
     }
 }
 

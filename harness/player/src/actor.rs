@@ -1,6 +1,7 @@
 //! Carries out the steps of one play and writes down what happens. Decides nothing.
 
 mod credentials;
+mod life;
 mod upkeep;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
@@ -16,13 +17,13 @@ use ekmcheck_parties::{
 };
 use ekmcheck_suite::{
     case::{Case, PerRequestClaim, Transport},
-    play::{AdvanceClock, Close, Connect, How, Interleave, Play, Send, Step},
+    play::{AdvanceClock, Close, Connect, How, Place, Play, Send, Step},
     transcript::{Answer, Closed, Connected, Event, Exchanged, Handshake, Reaction, ServerConnected, Transcript},
 };
 
 use crate::{
-    fingerprint::{fingerprint, named_exporters},
-    subject::{Started, check_name},
+    fingerprint::{ekm_text, fingerprint, named_exporters},
+    subject::{Party, Started, check_name},
     world::{ClientKey, World},
 };
 use credentials::Credentials;
@@ -40,6 +41,15 @@ enum Stop {
     Broken(String),
 }
 
+/// What a play is kept within.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    /// The first of the numbers that no other request of the run has.
+    pub(crate) unique: u64,
+    /// The most rounds of a step that repeats others.
+    pub(crate) rounds: u32,
+}
+
 /// Goes through a play on a subject that was started for it.
 pub(crate) async fn play(
     world: &World,
@@ -47,19 +57,21 @@ pub(crate) async fn play(
     case: &Case,
     transport: Transport,
     play: &Play,
-    unique: u64,
+    bounds: Bounds,
 ) -> Transcript {
     let mut actor = Actor {
         world,
         subject,
         case,
         transport,
-        resumed: play.steps.iter().filter_map(resumes).collect(),
+        resumed: play.steps.iter().flat_map(Step::flat).filter_map(resumes).collect(),
         shared: HashMap::new(),
         links: HashMap::new(),
-        credentials: Credentials::new(unique),
+        credentials: Credentials::new(bounds.unique),
         events: Vec::new(),
         connections: 0,
+        opened: HashMap::new(),
+        bounds,
     };
     for (index, step) in play.steps.iter().enumerate() {
         if let Err(stop) = actor.step(index, step).await {
@@ -96,6 +108,9 @@ struct Actor<'a> {
     credentials: Credentials,
     events: Vec<Event>,
     connections: usize,
+    /// How many connections each server has been asked for since it was started.
+    opened: HashMap<Option<Place>, usize>,
+    bounds: Bounds,
 }
 
 /// A connection of the play.
@@ -103,6 +118,9 @@ struct Link<'a> {
     /// The number of the connection within the play: a name may come again.
     number: usize,
     connect: Connect,
+    /// It took the place of one that the subject closed.
+    replaces_closed: bool,
+    party: Arc<Party>,
     transport: Transport,
     /// Host and port of the subject, as requests name it.
     authority: String,
@@ -118,6 +136,25 @@ struct Link<'a> {
 struct Ready {
     made: Made,
     proof_sent: Option<String>,
+}
+
+impl Link<'_> {
+    /// Host and port of a request.
+    fn authority_of(&self, send: &Send) -> String {
+        send.authority.clone().unwrap_or_else(|| self.authority.clone())
+    }
+}
+
+impl Ready {
+    /// What of it stands in an answer, fields and content.
+    fn reflected_in(&self, answer: &wire::Answer) -> Vec<String> {
+        let ekm = self.proof_sent.as_deref().and_then(ekm_text);
+        let secrets = [("token", Some(self.made.token.clone())), ("proof", self.proof_sent.clone()), ("ekm", ekm)];
+        let values = answer.fields.iter().map(|(_, value)| value.as_slice()).chain([&answer.body[..]]);
+        let texts: Vec<_> = values.map(String::from_utf8_lossy).collect();
+        let stands = |secret: &str| !secret.is_empty() && texts.iter().any(|text| text.contains(secret));
+        secrets.iter().filter(|(_, s)| s.as_deref().is_some_and(stands)).map(|(n, _)| (*n).to_owned()).collect()
+    }
 }
 
 impl<'a> Actor<'a> {
@@ -136,8 +173,13 @@ impl<'a> Actor<'a> {
             Step::UpdateKeys(update) => self.update_keys(update).await,
             Step::Migrate(migrate) => self.migrate(migrate).await,
             Step::RotateId(rotate) => self.rotate_id(rotate).await,
+            Step::Issue(issue) => self.issue(issue),
+            Step::Restart(_) => self.restart().await,
+            Step::Rounds(rounds) => self.rounds(index, rounds).await,
+            Step::Abandon(send) => self.abandon(send).await,
+            Step::Kept(kept) => self.kept(kept),
             Step::AdvanceClock(AdvanceClock { seconds }) => {
-                self.subject.clock.advance(*seconds);
+                self.subject.clock().advance(*seconds);
                 self.credentials.advance(*seconds);
                 self.events.push(Event::ClockMoved(*seconds));
                 Ok(())
@@ -169,7 +211,8 @@ impl<'a> Actor<'a> {
             return Err(Stop::NotTestable("field names are always in lower case in HTTP/2 and HTTP/3".to_owned()));
         }
         let nowhere = || Stop::Broken(format!("the subject was not started on {}", transport.name()));
-        let addr = self.subject.server(transport).ok_or_else(nowhere)?.addr();
+        let party = self.subject.party(connect.to).ok_or_else(nowhere)?;
+        let addr = party.server(transport).ok_or_else(nowhere)?.addr();
         let tls = self.tls(connect, transport, name)?;
         let source_port = match &connect.same_port_as {
             Some(earlier) => Some(self.link(earlier)?.port),
@@ -206,10 +249,14 @@ impl<'a> Actor<'a> {
             replaces_closed,
         }));
         self.connections += 1;
-        self.subject.settled(self.connections).await;
+        let opened = self.opened.entry(connect.to).or_default();
+        *opened += 1;
+        party.settled(*opened).await;
         let link = Link {
             number: self.connections,
             connect: connect.clone(),
+            replaces_closed,
+            party,
             transport,
             authority: format!("localhost:{}", addr.port()),
             client,
@@ -252,10 +299,10 @@ impl<'a> Actor<'a> {
         self.reopen_if_closed(send).await?;
         let ready = self.prepare(send).await?;
         let link = self.link_mut(&send.on)?;
-        let request = outgoing(&ready.made, link.authority.clone());
+        let request = outgoing(&ready.made, link.authority_of(send));
         let port = link.port;
         let reaction = match &mut link.connection {
-            Some(connection) => reaction(connection.send(request).await)?,
+            Some(connection) => reaction(&ready, connection.send(request).await)?,
             None => Reaction::Nothing("the connection is closed".to_owned()),
         };
         let check = self.drain_sights_of(port);
@@ -312,7 +359,7 @@ impl<'a> Actor<'a> {
         for send in sends {
             let ready = self.prepare(send).await?;
             let link = self.link(&send.on)?;
-            let request = outgoing(&ready.made, link.authority.clone());
+            let request = outgoing(&ready.made, link.authority_of(send));
             let sender = link.connection.as_ref().map(Connection::sender);
             let sender = sender.ok_or_else(|| Stop::Broken("the connection is closed".to_owned()))?;
             tasks.push((send, ready, tokio::spawn(async move { sender.send(request).await })));
@@ -320,20 +367,10 @@ impl<'a> Actor<'a> {
         for (send, ready, task) in tasks {
             let answer = task.await.map_err(|e| Stop::Broken(e.to_string()))?;
             // Which decision belongs to which stream cannot be told here, so none is recorded.
-            self.record(index, send, &ready, reaction(answer)?, None);
+            let reaction = reaction(&ready, answer)?;
+            self.record(index, send, &ready, reaction, None);
         }
         self.drain_sights();
-        Ok(())
-    }
-
-    async fn interleave(&mut self, index: usize, interleave: &Interleave) -> Result<(), Stop> {
-        for _ in 0..interleave.rounds {
-            for token in 0..interleave.tokens {
-                let name = format!("token {token}");
-                let send = Send { token: Some(name), ..Send::new(&interleave.on, interleave.expect.clone()) };
-                self.send(index, &send).await?;
-            }
-        }
         Ok(())
     }
 
@@ -419,16 +456,23 @@ fn outgoing(made: &Made, authority: String) -> OutgoingRequest {
 }
 
 /// Bounds what a subject says.
-fn reaction(answer: Result<wire::Answer, WireError>) -> Result<Reaction, Stop> {
+fn reaction(sent: &Ready, answer: Result<wire::Answer, WireError>) -> Result<Reaction, Stop> {
     match answer {
         Ok(answer) => {
-            let challenges = answer.fields.iter().filter(|(name, _)| name.eq_ignore_ascii_case("www-authenticate"));
             let text = |value: &[u8]| {
                 // Field values are octets; Latin-1 keeps each visible to the judge of the challenge's syntax.
                 value.iter().take(CHALLENGES.1).map(|b| char::from(*b)).collect::<String>()
             };
-            let challenges = challenges.take(CHALLENGES.0).map(|(_, value)| text(value)).collect();
-            Ok(Reaction::Answer(Answer { status: answer.status, challenges }))
+            let values = |wanted: &str| {
+                let fields = answer.fields.iter().filter(|(name, _)| name.eq_ignore_ascii_case(wanted));
+                fields.take(CHALLENGES.0).map(|(_, value)| text(value)).collect()
+            };
+            Ok(Reaction::Answer(Answer {
+                status: answer.status,
+                challenges: values("www-authenticate"),
+                cache_control: values("cache-control"),
+                reflects: sent.reflected_in(&answer),
+            }))
         }
         Err(WireError::NotExpressible(what)) => Err(Stop::NotTestable(format!("cannot be sent: {what}"))),
         Err(error) => Ok(Reaction::Nothing(error.to_string())),

@@ -23,7 +23,12 @@ pub(crate) fn named_exporters(exporters: &Exporters) -> Vec<(String, String)> {
 
 /// The fingerprint of the `ekm` claim, where the proof can be read as far as that.
 pub(crate) fn ekm_of(proof: &str) -> Option<String> {
+    ekm_text(proof).as_deref().map(fingerprint)
+}
+
+/// The `ekm` claim, where the proof can be read as far as that. A secret: no transcript has it.
+pub(crate) fn ekm_text(proof: &str) -> Option<String> {
     let payload = base64url::decode(proof.split('.').nth(1)?).ok()?;
     let claims: serde_json::Value = serde_json::from_slice(&payload).ok()?;
-    Some(fingerprint(claims.get("ekm")?.as_str()?))
+    claims.get("ekm")?.as_str().map(str::to_owned)
 }

@@ -21,10 +21,16 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::{actor, floor, subject::Subject, world::World};
+use crate::{
+    actor::{self, Bounds},
+    floor,
+    subject::Subject,
+    world::World,
+};
 
-/// The longest that one way through a case may take.
+/// The longest that one way through a case may take, and what is added to it for each request that is repeated.
 const PLAY: Duration = Duration::from_secs(30);
+const REPEATED: Duration = Duration::from_millis(100);
 
 /// What to play and how.
 #[derive(Clone)]
@@ -43,6 +49,8 @@ pub struct Plan {
     pub jobs: usize,
     /// Shuffles the order, and goes into identifiers.
     pub seed: u64,
+    /// The most rounds of a step that repeats others: who plays hundreds of subjects has not the time for all.
+    pub rounds: u32,
     /// Whether bare handshakes are measured too, for the ratio in the report.
     pub measure_floor: bool,
 }
@@ -133,8 +141,9 @@ async fn unit(world: &Arc<World>, plan: &Plan, case: &Case, transport: Transport
     for play in case.plays() {
         let number = unique.fetch_add(1 << 10, Ordering::Relaxed);
         let played = async {
-            let started = plan.subject.start(world, play.transports(transport)).await.map_err(|e| e.to_string())?;
-            let transcript = actor::play(world, &started, case, transport, &play, number).await;
+            let started = plan.subject.start(world, play.transports(transport), play.places()).await;
+            let started = started.map_err(|e| e.to_string())?;
+            let transcript = actor::play(world, &started, case, transport, &play, Bounds { unique: number, rounds: plan.rounds }).await;
             Ok::<_, String>(transcript)
         };
         let broken = |why: String| Transcript {
@@ -143,10 +152,11 @@ async fn unit(world: &Arc<World>, plan: &Plan, case: &Case, transport: Transport
             temper: play.temper,
             events: vec![Event::Broken(why)],
         };
-        transcripts.push(match tokio::time::timeout(PLAY, played).await {
+        let limit = PLAY + REPEATED * play.repeated().min(u32::from(u16::MAX));
+        transcripts.push(match tokio::time::timeout(limit, played).await {
             Ok(Ok(transcript)) => transcript,
             Ok(Err(why)) => broken(format!("the subject did not start: {why}")),
-            Err(_) => broken(format!("not finished within {} s", PLAY.as_secs())),
+            Err(_) => broken(format!("not finished within {} s", limit.as_secs())),
         });
     }
     Played { outcome: judge(case, &plan.ledger, transport, &transcripts), transcripts }

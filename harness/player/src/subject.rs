@@ -1,18 +1,23 @@
 //! What is tested, and how it is started.
 
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use ekmcheck_binding::{guard::Policy, refusal::Check, steps::ByTheDraft};
 use ekmcheck_parties::{
     clock::Clock,
     fault::{self, Bent},
     resource::{Behaviour, ResourceServer, Sight},
-    tokens::Tokens,
+    tokens::{Introspection, TokenFault, Tokens},
     wire::{self, Server, WireError},
 };
 
 pub use ekmcheck_parties::fault::{Fault, Variation};
-use ekmcheck_suite::case::Transport;
+use ekmcheck_suite::{case::Transport, play::Place};
 
 use crate::world::World;
 
@@ -61,21 +66,42 @@ impl Subject {
         }
     }
 
-    /// Starts it for one play, with nothing cached and a clock of its own, on TCP or UDP or both as these transports need.
+    /// Starts it for one play, with nothing cached and a clock of its own, on TCP or UDP or both as these transports need,
+    /// and with the other servers that it needs.
     pub(crate) async fn start(
         &self,
         world: &World,
         transports: impl Iterator<Item = Transport>,
+        places: impl Iterator<Item = Place>,
     ) -> Result<Started, WireError> {
         let mut sockets = Sockets::default();
         for transport in transports {
             *(if transport.is_quic() { &mut sockets.udp } else { &mut sockets.tcp }) = true;
         }
-        match self {
-            Self::Reference => serve(world, ByTheDraft, None, sockets).await,
-            Self::Fault(fault) => bent(world, Bent::fault(fault), sockets).await,
-            Self::Variation(variation) => bent(world, Bent::variation(variation), sockets).await,
+        let surroundings =
+            Surroundings { sockets, clock: Clock::at(world.now), introspection: Introspection::default() };
+        let mut parties = BTreeMap::from([(None, Arc::new(self.party(world, None, &surroundings).await?))]);
+        for place in places {
+            if !parties.contains_key(&Some(place)) {
+                parties.insert(Some(place), Arc::new(self.party(world, Some(place), &surroundings).await?));
+            }
         }
+        Ok(Started { subject: *self, surroundings, parties: Mutex::new(parties) })
+    }
+
+    async fn party(
+        &self,
+        world: &World,
+        place: Option<Place>,
+        surroundings: &Surroundings,
+    ) -> Result<Party, WireError> {
+        let bent = match self {
+            Self::Reference => return serve(world, ByTheDraft, None, place, surroundings).await,
+            Self::Fault(fault) => Bent::fault(fault),
+            Self::Variation(variation) => Bent::variation(variation),
+        };
+        let token_fault = bent.token_fault();
+        serve(world, bent, token_fault, place, surroundings).await
     }
 }
 
@@ -86,15 +112,21 @@ struct Sockets {
     udp: bool,
 }
 
-/// A subject that runs. What it keeps of connections and tokens is the same on TCP and UDP.
-pub(crate) struct Started {
+/// What all servers of a subject have in common.
+struct Surroundings {
+    sockets: Sockets,
+    clock: Clock,
+    introspection: Introspection,
+}
+
+/// One server of a subject. What it keeps of connections and tokens is the same on TCP and UDP.
+pub(crate) struct Party {
     tcp: Option<Server>,
     udp: Option<Server>,
-    pub(crate) clock: Clock,
     sights: Arc<dyn Sights>,
 }
 
-impl Started {
+impl Party {
     /// Its end of a transport, if it was started on it.
     pub(crate) fn server(&self, transport: Transport) -> Option<&Server> {
         if transport.is_quic() { self.udp.as_ref() } else { self.tcp.as_ref() }
@@ -106,19 +138,74 @@ impl Started {
         // A server that never does is found out by the next request.
         let _ = tokio::time::timeout(SETTLE, self.sights.settled(connections)).await;
     }
+}
 
-    /// What the server saw since the last call.
+impl Party {
+    /// How many requests it has begun to look at.
+    pub(crate) fn begun(&self) -> usize {
+        self.sights.begun()
+    }
+
+    /// Waits until it has begun to look at so many requests.
+    pub(crate) async fn until_begun(&self, requests: usize) {
+        let _ = tokio::time::timeout(SETTLE, self.sights.until_begun(requests)).await;
+    }
+}
+
+/// A subject that runs.
+pub(crate) struct Started {
+    subject: Subject,
+    surroundings: Surroundings,
+    /// The usual server is at `None`.
+    parties: Mutex<BTreeMap<Option<Place>, Arc<Party>>>,
+}
+
+impl Started {
+    /// One of its servers.
+    pub(crate) fn party(&self, place: Option<Place>) -> Option<Arc<Party>> {
+        self.parties().get(&place).cloned()
+    }
+
+    /// Stops the usual server, with all its connections, and starts it anew with nothing remembered.
+    pub(crate) async fn restart(&self, world: &World) -> Result<(), WireError> {
+        let before = self.parties().remove(&None);
+        drop(before);
+        let party = self.subject.party(world, None, &self.surroundings).await?;
+        self.parties().insert(None, Arc::new(party));
+        Ok(())
+    }
+
+    /// Its clock.
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.surroundings.clock
+    }
+
+    /// The introspection endpoint that it asks.
+    pub(crate) fn introspection(&self) -> &Introspection {
+        &self.surroundings.introspection
+    }
+
+    /// What its servers saw since the last call.
     pub(crate) fn take_sights(&self) -> Vec<Sight> {
-        self.sights.take()
+        self.parties().values().flat_map(|party| party.sights.take()).collect()
+    }
+
+    fn parties(&self) -> MutexGuard<'_, BTreeMap<Option<Place>, Arc<Party>>> {
+        self.parties.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The longest that the server may take to notice a connection.
 const SETTLE: Duration = Duration::from_secs(5);
 
+/// Ends when the server has got so far.
+type Soon<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
 trait Sights: Send + Sync {
     fn take(&self) -> Vec<Sight>;
-    fn settled(&self, connections: usize) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+    fn settled(&self, connections: usize) -> Soon<'_>;
+    fn begun(&self) -> usize;
+    fn until_begun(&self, requests: usize) -> Soon<'_>;
 }
 
 impl<B: Behaviour> Sights for ResourceServer<B> {
@@ -126,25 +213,34 @@ impl<B: Behaviour> Sights for ResourceServer<B> {
         self.take_sights()
     }
 
-    fn settled(&self, connections: usize) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+    fn settled(&self, connections: usize) -> Soon<'_> {
         Box::pin(ResourceServer::settled(self, connections))
     }
-}
 
-async fn bent(world: &World, bent: Bent, sockets: Sockets) -> Result<Started, WireError> {
-    let token_fault = bent.token_fault();
-    serve(world, bent, token_fault, sockets).await
+    fn begun(&self) -> usize {
+        ResourceServer::begun(self)
+    }
+
+    fn until_begun(&self, requests: usize) -> Soon<'_> {
+        Box::pin(ResourceServer::until_begun(self, requests))
+    }
 }
 
 async fn serve<B: Behaviour>(
     world: &World,
     behaviour: B,
-    token_fault: Option<ekmcheck_parties::tokens::TokenFault>,
-    sockets: Sockets,
-) -> Result<Started, WireError> {
-    let clock = Clock::at(world.now);
-    let tokens = Tokens::of(&world.issuer, token_fault);
-    let resource = ResourceServer::new(behaviour, tokens, clock.clone(), Policy::default());
+    token_fault: Option<TokenFault>,
+    place: Option<Place>,
+    surroundings: &Surroundings,
+) -> Result<Party, WireError> {
+    let Surroundings { sockets, clock, introspection } = surroundings;
+    let issuer = &world.issuer;
+    let tokens = |audience: &str| Tokens::of(issuer, audience, introspection, token_fault);
+    let (own, other) = match place {
+        Some(Place::Service) => (tokens(issuer.other_audience()), None),
+        Some(Place::Node) | None => (tokens(issuer.audience()), Some(tokens(issuer.other_audience()))),
+    };
+    let resource = ResourceServer::new(behaviour, own, other, clock.clone(), Policy::default());
     let tcp = match sockets.tcp {
         true => Some(wire::serve(world.server.clone(), resource.clone()).await?),
         false => None,
@@ -153,7 +249,7 @@ async fn serve<B: Behaviour>(
         true => Some(wire::serve_quic(world.server.clone(), resource.clone()).await?),
         false => None,
     };
-    Ok(Started { tcp, udp, clock, sights: resource })
+    Ok(Party { tcp, udp, sights: resource })
 }
 
 /// The name of a check, for the transcript.

@@ -85,7 +85,8 @@ fn play(
         pick: Pick::Turn(turn),
         jobs: thread::available_parallelism().map_or(1, usize::from) * 2,
         seed: 1,
-        measure_floor: false,
+        rounds: 12,
+            measure_floor: false,
     };
     runtime.block_on(run(world.clone(), plan, |_| {}, std::future::pending()))
 }

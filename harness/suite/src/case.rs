@@ -114,6 +114,8 @@ pub enum Expect {
     Accepted,
     /// A refusal.
     Refused(Refused),
+    /// Of the requests of the step exactly one is accepted, and the others are refused like this.
+    Once(Refused),
     /// Whatever it does is recorded, and never a failure.
     Observed,
 }
@@ -215,12 +217,16 @@ impl Case {
         self.transports.as_ref().is_none_or(|t| t.contains(&transport))
     }
 
+    /// The steps of the story, those within rounds too.
+    pub fn steps(&self) -> impl Iterator<Item = &Step> {
+        self.play.iter().flatten().flat_map(Step::flat)
+    }
+
     /// Whether some step expects a refusal.
     #[must_use]
     pub fn is_negative(&self) -> bool {
-        let negative = |e: &Expect| matches!(e, Expect::Refused(_));
-        self.expect.as_ref().is_some_and(negative)
-            || self.play.iter().flatten().any(|s| s.expects().is_some_and(negative))
+        let negative = |e: &Expect| matches!(e, Expect::Refused(_) | Expect::Once(_));
+        self.expect.as_ref().is_some_and(negative) || self.steps().flat_map(Step::expects).any(negative)
     }
 
     /// Whether nothing in it can fail: all that it expects is to be observed, but for controls.
@@ -229,7 +235,7 @@ impl Case {
         let observed = |e: &Expect| matches!(e, Expect::Observed);
         self.expect.as_ref().is_some_and(observed)
             || self.play.as_ref().is_some_and(|p| {
-                let mut tested = p.iter().filter(|s| !s.is_control()).filter_map(Step::expects).peekable();
+                let mut tested = p.iter().filter(|s| !s.is_control()).flat_map(Step::expects).peekable();
                 tested.peek().is_some() && tested.all(observed)
             })
     }

@@ -32,7 +32,13 @@ pub const ERROR_DESCRIPTION: &str = "rs.error-description";
 /// The requirement that a challenge is well formed; judged in the cases that name it.
 pub const CHALLENGE_SYNTAX: &str = "rs.challenge-syntax";
 
-const WIRE: [&str; 5] = [REFUSAL_STATUS, ERROR_CODE, BEARER_CHALLENGE, ERROR_DESCRIPTION, CHALLENGE_SYNTAX];
+/// The requirement that an answer tells nobody the credentials; judged in the cases that name it.
+pub const NO_REFLECTION: &str = "rs.no-reflection";
+/// Whether answers may be stored; observed in the cases that name it.
+pub const CACHE_CONTROL: &str = "rs.cache-control";
+
+const WIRE: [&str; 6] =
+    [REFUSAL_STATUS, ERROR_CODE, BEARER_CHALLENGE, ERROR_DESCRIPTION, CHALLENGE_SYNTAX, NO_REFLECTION];
 
 /// Judges a case by the transcripts of all its plays on one transport.
 #[must_use]
@@ -87,6 +93,7 @@ impl Bench<'_> {
         if let Some(fault) = harness_fault(transcript) {
             return self.own(Verdict::Error, fault);
         }
+        self.once(transcript);
         let controls_failed: Vec<String> = transcript
             .exchanges()
             .filter(|e| e.control && is_accepted(&e.reaction) == matches!(e.expect, Expect::Refused(_)))
@@ -106,6 +113,9 @@ impl Bench<'_> {
             match event {
                 Event::NotTestable(why) => self.own(Verdict::NotTestable, why.clone()),
                 Event::Broken(why) => self.own(Verdict::Inconclusive, why.clone()),
+                Event::Kept(kept) if reliable && !kept.kept => {
+                    self.own(self.deviation(), format!("the connection {:?} was closed after a refusal", kept.on));
+                }
                 _ => {}
             }
         }
@@ -115,7 +125,11 @@ impl Bench<'_> {
         let named = mistake(transcript, exchanged);
         match &exchanged.expect {
             Expect::Observed => {
-                self.own(Verdict::Observed, format!("observed: {}", words::reaction(&exchanged.reaction)));
+                let mut seen = words::reaction(&exchanged.reaction);
+                if let (true, Reaction::Answer(answer)) = (self.names(CACHE_CONTROL), &exchanged.reaction) {
+                    seen.push_str(&words::cache_control(answer));
+                }
+                self.own(Verdict::Observed, format!("observed: {seen}"));
             }
             Expect::Accepted if is_accepted(&exchanged.reaction) => {}
             Expect::Accepted if reliable => {
@@ -137,13 +151,27 @@ impl Bench<'_> {
                 }
                 self.own(self.deviation(), reason);
             }
-            Expect::Refused(refused) if reliable => self.weigh_refusal(refused, &exchanged.reaction),
-            Expect::Refused(_) => {}
+            Expect::Once(_) if is_accepted(&exchanged.reaction) => {}
+            Expect::Refused(refused) | Expect::Once(refused) if reliable => {
+                self.weigh_refusal(refused, &exchanged.reaction);
+            }
+            Expect::Refused(_) | Expect::Once(_) => {}
         }
         if let Some(named) = named
             && !self.notes.contains(&named)
         {
             self.notes.push(named);
+        }
+    }
+
+    /// Of several requests exactly one is accepted.
+    fn once(&mut self, transcript: &Transcript) {
+        let mut accepted: BTreeMap<usize, usize> = BTreeMap::new();
+        for exchanged in transcript.exchanges().filter(|e| matches!(e.expect, Expect::Once(_))) {
+            *accepted.entry(exchanged.step).or_default() += usize::from(is_accepted(&exchanged.reaction));
+        }
+        for times in accepted.into_values().filter(|times| *times != 1) {
+            self.own(self.deviation(), format!("accepted {times} times instead of once"));
         }
     }
 
@@ -174,6 +202,9 @@ impl Bench<'_> {
             && bearer(answer).is_none_or(|b| b.parameter("error_description").is_none_or(str::is_empty))
         {
             self.wire(ERROR_DESCRIPTION, "no error_description".to_owned());
+        }
+        if self.names(NO_REFLECTION) && !answer.reflects.is_empty() {
+            self.wire(NO_REFLECTION, format!("the answer repeats: {}", answer.reflects.join(", ")));
         }
         if self.names(CHALLENGE_SYNTAX)
             && let Some(fault) = syntax_fault(answer)
@@ -257,17 +288,16 @@ fn harness_fault(transcript: &Transcript) -> Option<String> {
     let right = |c: &crate::transcript::Connected| {
         c.exporters.iter().find(|(n, _)| n == "right").map(|(_, f)| f.clone()).unwrap_or_default()
     };
-    let connections: Vec<_> = transcript.connections().collect();
-    for (index, one) in connections.iter().enumerate() {
-        if connections[..index].iter().any(|other| right(other) == right(one)) {
+    // By exporter value: a play may open a thousand connections.
+    let mut connections = BTreeMap::new();
+    for one in transcript.connections() {
+        if connections.insert(right(one), one).is_some() {
             return Some(format!("connection {} has the exporter value of an earlier one", one.name));
         }
     }
     for event in &transcript.events {
         let Event::ServerConnected(server) = event else { continue };
-        // The newest connection from that port: ports may be used again.
-        let client = connections.iter().rev().find(|c| c.port == server.port && right(c) == server.exporter);
-        match client {
+        match connections.get(&server.exporter).filter(|c| c.port == server.port) {
             None => return Some("client and server do not export the same value".to_owned()),
             Some(c) if c.handshake != Handshake::Resumed && c.certificate != server.certificate => {
                 return Some(format!("the server saw another certificate on {} than was sent", c.name));

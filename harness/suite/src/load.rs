@@ -95,14 +95,14 @@ fn check(case: &Case, stem: &str, ledger: &Ledger, names: &Names) -> Option<Comp
             return complain(id, format!("unknown requirement {id:?}"), suggestion(id, known));
         }
     }
-    let sends = || case.play.iter().flatten().flat_map(Step::sends);
+    let sends = || case.steps().flat_map(Step::sends);
     for alter in case.alter.iter().chain(sends().filter_map(|s| s.alter.as_ref())) {
         if !names.alterations.contains(alter) {
             let known = names.alterations.iter().map(String::as_str);
             return complain(alter, format!("unknown alteration {alter:?}"), suggestion(alter, known));
         }
     }
-    let connects = case.play.iter().flatten().filter_map(|s| match s {
+    let connects = case.steps().filter_map(|s| match s {
         Step::Connect(connect) => Some(connect),
         _ => None,
     });
@@ -117,9 +117,9 @@ fn check(case: &Case, stem: &str, ledger: &Ledger, names: &Names) -> Option<Comp
         let mend = "open it with a \"connect\" step before it is used".to_owned();
         return complain(&name, format!("no connection {name:?} at this point"), mend);
     }
-    let expects = case.expect.iter().chain(case.play.iter().flatten().filter_map(Step::expects));
+    let expects = case.expect.iter().chain(case.play.iter().flatten().flat_map(Step::expects));
     for expect in expects {
-        let Expect::Refused(refused) = expect else { continue };
+        let (Expect::Refused(refused) | Expect::Once(refused)) = expect else { continue };
         let Some(check) = &refused.check else { continue };
         if ekmcheck_binding::refusal::Check::from_name(check).is_none() {
             let known = ekmcheck_binding::refusal::Check::ALL.iter().map(|c| c.name());
@@ -131,7 +131,7 @@ fn check(case: &Case, stem: &str, ledger: &Ledger, names: &Names) -> Option<Comp
 
 fn unknown_connection(case: &Case) -> Option<String> {
     let mut open: BTreeSet<&str> = BTreeSet::new();
-    for step in case.play.iter().flatten() {
+    for step in case.steps() {
         let mut used: Vec<&str> = Vec::new();
         match step {
             Step::Connect(connect) => {
@@ -143,7 +143,7 @@ fn unknown_connection(case: &Case) -> Option<String> {
                 open.insert(&connect.name);
                 continue;
             }
-            Step::Send(_) | Step::Together(_) => {
+            Step::Send(_) | Step::Together(_) | Step::Abandon(_) => {
                 for send in step.sends() {
                     used.push(&send.on);
                     if let Some(ProofSource::MadeOn(name) | ProofSource::ForExporterOf(name)) = &send.proof {
@@ -156,7 +156,8 @@ fn unknown_connection(case: &Case) -> Option<String> {
             Step::UpdateKeys(update) => used.push(&update.on),
             Step::Migrate(migrate) => used.push(&migrate.on),
             Step::RotateId(rotate) => used.push(&rotate.on),
-            Step::AdvanceClock(_) => {}
+            Step::Kept(kept) => used.push(&kept.on),
+            Step::AdvanceClock(_) | Step::Issue(_) | Step::Restart(_) | Step::Rounds(_) => {}
         }
         if let Some(missing) = used.iter().find(|n| !open.contains(*n)) {
             return Some((*missing).to_owned());

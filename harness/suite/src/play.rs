@@ -1,5 +1,9 @@
 //! What is done in a case, step by step. The player carries it out and decides nothing.
 
+mod life;
+
+pub use life::{Issue, Kept, Place, Restart, Rounds, TokenForm};
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +16,7 @@ pub enum Step {
     /// Opens a connection.
     Connect(Connect),
     /// Sends a request and waits for the answer.
-    Send(Send),
+    Send(Box<Send>),
     /// Sends several requests at once on one HTTP/2 or HTTP/3 connection.
     Together(Vec<Send>),
     /// Sends the requests of many tokens in turn on one connection.
@@ -27,6 +31,16 @@ pub enum Step {
     RotateId(RotateId),
     /// Moves the subject's clock.
     AdvanceClock(AdvanceClock),
+    /// Makes a token known by introspection, or changes what introspection says of it.
+    Issue(Issue),
+    /// Stops the subject and starts it anew.
+    Restart(Restart),
+    /// Does steps again and again.
+    Rounds(Rounds),
+    /// Sends a request and resets the connection without waiting for the answer.
+    Abandon(Box<Send>),
+    /// The connection is to be still the one that was opened under its name.
+    Kept(Kept),
 }
 
 /// Opens a connection.
@@ -41,6 +55,9 @@ pub struct Connect {
     /// The transport; the one that the case is played on if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub over: Option<Transport>,
+    /// The server; the usual one if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<Place>,
     /// Comes from the same source port as the earlier connection of that name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub same_port_as: Option<String>,
@@ -82,6 +99,9 @@ pub struct Send {
     /// The path; `/api/resource` if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
+    /// Host and port as the request names them; those of the connection if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authority: Option<String>,
     /// How many times, one after the other; once if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub times: Option<u32>,
@@ -122,6 +142,9 @@ pub struct Interleave {
     pub tokens: u32,
     /// How many requests a token.
     pub rounds: u32,
+    /// All requests of a round at once (HTTP/2, HTTP/3).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub at_once: bool,
     /// What should come of each.
     pub expect: Expect,
 }
@@ -201,32 +224,41 @@ fn is_false(flag: &bool) -> bool {
 }
 
 impl Step {
-    /// The expectation, where the step has one.
+    /// The expectations of the step.
     #[must_use]
-    pub fn expects(&self) -> Option<&Expect> {
+    pub fn expects(&self) -> Vec<&Expect> {
         match self {
-            Self::Send(send) => Some(&send.expect),
-            Self::Together(sends) => sends.first().map(|s| &s.expect),
-            Self::Interleave(interleave) => Some(&interleave.expect),
-            Self::Connect(_)
-            | Self::Close(_)
-            | Self::UpdateKeys(_)
-            | Self::Migrate(_)
-            | Self::RotateId(_)
-            | Self::AdvanceClock(_) => None,
+            Self::Send(send) => vec![&send.expect],
+            Self::Together(sends) => sends.iter().map(|s| &s.expect).collect(),
+            Self::Interleave(interleave) => vec![&interleave.expect],
+            Self::Rounds(rounds) => rounds.steps.iter().flat_map(Self::expects).collect(),
+            _ => Vec::new(),
         }
     }
 
-    /// Whether it is only a control.
+    /// Whether nothing in it counts but as a control.
     #[must_use]
     pub fn is_control(&self) -> bool {
-        matches!(self, Self::Send(Send { control: true, .. }))
+        match self {
+            Self::Send(send) => send.control,
+            Self::Rounds(rounds) => rounds.steps.iter().all(Self::is_control),
+            other => other.expects().is_empty(),
+        }
+    }
+
+    /// The step, and those within it.
+    #[must_use]
+    pub fn flat(&self) -> Vec<&Self> {
+        match self {
+            Self::Rounds(rounds) => std::iter::once(self).chain(rounds.steps.iter().flat_map(Self::flat)).collect(),
+            _ => vec![self],
+        }
     }
 
     /// The requests of the step.
     pub fn sends(&self) -> impl Iterator<Item = &Send> {
         let sends = match self {
-            Self::Send(send) => std::slice::from_ref(send),
+            Self::Send(send) | Self::Abandon(send) => std::slice::from_ref(&**send),
             Self::Together(sends) => sends.as_slice(),
             _ => &[],
         };
@@ -246,6 +278,7 @@ impl Send {
             alter: None,
             method: None,
             path: None,
+            authority: None,
             times: None,
             expect,
             control: false,
@@ -277,11 +310,33 @@ pub struct Play {
 impl Play {
     /// The transports that it needs when the case is played on `transport`.
     pub fn transports(&self, transport: Transport) -> impl Iterator<Item = Transport> {
-        let others = self.steps.iter().filter_map(|step| match step {
+        let others = self.steps.iter().flat_map(Step::flat).filter_map(|step| match step {
             Step::Connect(connect) => connect.over,
             _ => None,
         });
         std::iter::once(transport).chain(others)
+    }
+
+    /// How many steps and requests there are by repetition, about.
+    #[must_use]
+    pub fn repeated(&self) -> u32 {
+        let of = |step: &Step| match step {
+            Step::Send(send) => send.times.unwrap_or(0),
+            Step::Interleave(interleave) => interleave.tokens.saturating_mul(interleave.rounds),
+            Step::Rounds(rounds) => {
+                rounds.times.saturating_mul(u32::try_from(rounds.steps.len()).unwrap_or(u32::MAX))
+            }
+            _ => 0,
+        };
+        self.steps.iter().flat_map(Step::flat).map(of).fold(0, u32::saturating_add)
+    }
+
+    /// The servers that it needs beside the usual one.
+    pub fn places(&self) -> impl Iterator<Item = Place> {
+        self.steps.iter().flat_map(Step::flat).filter_map(|step| match step {
+            Step::Connect(connect) => connect.to,
+            _ => None,
+        })
     }
 }
 
@@ -296,10 +351,14 @@ impl Case {
         let connect = || Step::Connect(Connect { name: "it".to_owned(), ..Connect::default() });
         // A proof with a jti serves one request.
         let once = self.claims.contains(&PerRequestClaim::Jti).then_some(ProofSource::Fresh);
-        let good = || Step::Send(Send { control: true, proof: once.clone(), ..Send::new("it", Expect::Accepted) });
+        let good = || {
+            Step::Send(Box::new(Send { control: true, proof: once.clone(), ..Send::new("it", Expect::Accepted) }))
+        };
         // A token of its own: an altered token must not replace the one that the controls use, and an altered proof is
         // made for the controls' token.
-        let altered = || Step::Send(Send { alter: Some(alter.clone()), ..Send::new("it", expect.clone()) });
+        let altered = || {
+            Step::Send(Box::new(Send { alter: Some(alter.clone()), ..Send::new("it", expect.clone()) }))
+        };
         vec![
             Play { temper: Temper::Warm, steps: vec![connect(), good(), altered(), good()] },
             Play { temper: Temper::Cold, steps: vec![connect(), altered(), good()] },

@@ -42,6 +42,14 @@ pub enum Event {
     IdRotated(String),
     /// The subject's clock was moved by these seconds.
     ClockMoved(i64),
+    /// A request went out and the connection was reset without waiting for the answer; the connection by name.
+    Abandoned(String),
+    /// The subject was stopped and started anew.
+    Restarted,
+    /// Introspection has an answer, or another one, for a token; the token by name.
+    Introspectable(String),
+    /// Whether a connection is still the one that was opened under its name.
+    Kept(Kept),
     /// The play cannot go on: this subject, transport or library cannot do what the next step asks.
     NotTestable(String),
     /// The play broke off; the reason is the harness's or the surroundings', not the subject's answer.
@@ -148,6 +156,12 @@ pub struct Answer {
     pub status: u16,
     /// The values of `WWW-Authenticate`, bounded, control characters replaced.
     pub challenges: Vec<String>,
+    /// The values of `Cache-Control`, bounded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cache_control: Vec<String>,
+    /// What of the request stands in the answer, fields and content: `token`, `proof` or `ekm`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reflects: Vec<String>,
 }
 
 /// A connection that was closed.
@@ -170,6 +184,16 @@ pub struct KeysUpdated {
     pub by: crate::play::Side,
     /// How many times.
     pub times: u32,
+}
+
+/// Whether a connection is still the one that was opened under its name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Kept {
+    /// The connection by name.
+    pub on: String,
+    /// It is.
+    pub kept: bool,
 }
 
 /// A connection whose client's end moved.

@@ -21,13 +21,14 @@ use ekmcheck_binding::{
 };
 use ekmcheck_forge::recipe::Exporters;
 
-use super::{Bend, CachesBy, JtiBy, Sight};
-use crate::{resource::Behaviour, tokens::TokenFault, wire::Incoming};
+use super::{Bend, CachesBy, Full, JtiBy, Sight, identity::Identities, race::Race};
+use crate::{resource::Behaviour, tokens::TokenFault, wire::{Incoming, Outgoing}};
 
 /// The steps of a faulty server, or of a harmless variation.
 pub struct Bent {
     bends: &'static [Bend],
-    live: Mutex<BTreeMap<ConnectionId, Live>>,
+    live: Mutex<Identities>,
+    race: Race,
     memory: Mutex<Memory>,
 }
 
@@ -42,25 +43,31 @@ struct Memory {
     first: BTreeMap<String, String>,
     /// Something was refused before.
     refused: bool,
-}
-
-struct Live {
-    exporters: Exporters,
-    chain: Vec<Vec<u8>>,
-    port: u16,
+    /// The proof at hand was seen before.
+    trusts: bool,
+    /// Proofs by connection, as they came.
+    order: Vec<(ConnectionId, String)>,
 }
 
 impl Bent {
+    fn of(bends: &'static [Bend]) -> Self {
+        Self { bends, live: Mutex::default(), race: Race::default(), memory: Mutex::default() }
+    }
+
+    fn live(&self) -> MutexGuard<'_, Identities> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The steps of a fault.
     #[must_use]
     pub fn fault(fault: &super::Fault) -> Self {
-        Self { bends: fault.bends, live: Mutex::default(), memory: Mutex::default() }
+        Self::of(fault.bends)
     }
 
     /// The steps of a variation.
     #[must_use]
     pub fn variation(variation: &super::Variation) -> Self {
-        Self { bends: variation.bends, live: Mutex::default(), memory: Mutex::default() }
+        Self::of(variation.bends)
     }
 
     /// What it gets wrong about tokens.
@@ -74,15 +81,16 @@ impl Bent {
 
     /// The step as the draft has it, then the deviations of that check.
     fn bend(&self, check: Check, right: Result<(), Refusal>, sight: Sight<'_>) -> Result<(), Refusal> {
-        let live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
-        let own = sight.connection.map(|c| c.id);
+        let live = self.live();
+        let id = sight.connection.map(|c| c.id);
+        let own = id.and_then(|id| live.get(id));
         let sight = Sight {
-            exporters: own.and_then(|id| live.get(&id)).map(|l| &l.exporters),
-            others: live.iter().filter(|(id, _)| Some(**id) != own).map(|(_, l)| &l.exporters).collect(),
-            chain: own.and_then(|id| live.get(&id)).map_or(&[], |l| &l.chain),
+            exporters: own.map(|l| &l.exporters),
+            others: live.others(id),
+            chain: own.map_or(&[], |l| &l.chain),
             ..sight
         };
-        let mut result = right;
+        let mut result = if self.memory().trusts { Ok(()) } else { right };
         for bend in self.bends {
             match bend {
                 Bend::Also(checks, holds) if checks.contains(&check) && result.is_err() && holds(&sight) => {
@@ -175,6 +183,10 @@ impl Steps for Bent {
         if self.has(|b| matches!(b, Bend::OneProofOnce)) && !self.memory().seen.insert(text.to_owned()) {
             return Err(Refusal::new(Check::Jti, "seen before"));
         }
+        if self.has(|b| matches!(b, Bend::TrustsSeenProofs)) {
+            let mut memory = self.memory();
+            memory.trusts = !memory.seen.insert(text.to_owned());
+        }
         let read = |b: &Bend| if let Bend::Reads(read) = b { read(text) } else { None };
         ByTheDraft.parse(text).or_else(|refusal| self.bends.iter().find_map(read).ok_or(refusal))
     }
@@ -213,13 +225,22 @@ impl Steps for Bent {
         {
             return Err(Refusal::new(Check::Signature, ""));
         }
+        self.make_room(proof, connection)?;
         let sight = Sight { proof: Some(proof), connection: Some(connection), token, ..NOTHING };
         self.bend(Check::Signature, ByTheDraft.signature(proof, connection, token), sight)
     }
 
     fn ekm(&self, proof: &Proof, connection: &Connection) -> Result<(), Refusal> {
+        let mut result = ByTheDraft.ekm(proof, connection);
+        if result.is_err()
+            && self.has(|b| matches!(b, Bend::ExporterOfCertificate))
+            && let Ok(octets) = proof.claim_text("ekm", Check::Ekm).map(base64url::decode_32)
+            && octets.is_ok_and(|octets| self.live().ever_had(&connection.certificate.thumbprint(), &octets))
+        {
+            result = Ok(());
+        }
         let sight = Sight { proof: Some(proof), connection: Some(connection), ..NOTHING };
-        self.bend(Check::Ekm, ByTheDraft.ekm(proof, connection), sight)
+        self.bend(Check::Ekm, result, sight)
     }
 
     fn ath(&self, proof: &Proof, token: &str, hash: &TokenHash) -> Result<(), Refusal> {
@@ -266,6 +287,11 @@ impl Steps for Bent {
     fn jti_scope(&self, ath: &TokenHash, connection: &Connection) -> TokenHash {
         match self.jti_by() {
             Some(JtiBy::Everybody) => TokenHash::from_octets([0; 32]),
+            // Two that look at the same time both find nothing.
+            Some(JtiBy::Race) => match self.race.run() {
+                Some(number) => TokenHash::from_octets([number; 32]),
+                None => ByTheDraft.jti_scope(ath, connection),
+            },
             _ => ByTheDraft.jti_scope(ath, connection),
         }
     }
@@ -288,14 +314,19 @@ impl Steps for Bent {
         let certificate = || *connection.certificate.thumbprint().octets();
         let everywhere = Scope { connection: ConnectionId(0), exporter: [0; 32] };
         match self.caches_by() {
-            Some(CachesBy::Token) => everywhere,
+            Some(CachesBy::Token | CachesBy::Proof) => everywhere,
             Some(CachesBy::CertificateAndToken | CachesBy::CertificateAndProof) => {
                 Scope { exporter: certificate(), ..everywhere }
             }
-            Some(CachesBy::PortAndToken) => {
-                let live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
-                let port = live.get(&connection.id).map_or(0, |l| l.port);
-                Scope { connection: ConnectionId(u64::from(port)), ..everywhere }
+            Some(
+                by @ (CachesBy::PortAndToken
+                | CachesBy::Descriptor
+                | CachesBy::Pointer
+                | CachesBy::SmallNumber
+                | CachesBy::Session),
+            ) => {
+                let number = self.live().get(connection.id).map_or(0, |l| l.number(by, connection.id));
+                Scope { connection: ConnectionId(number), ..everywhere }
             }
             Some(CachesBy::Connection | CachesBy::ConnectionAndToken | CachesBy::ConnectionAndTokenIfStatic) | None => {
                 right
@@ -304,13 +335,20 @@ impl Steps for Bent {
     }
 
     fn entry(&self, ath: &TokenHash, proof: &str) -> EntryKey {
-        let right = ByTheDraft.entry(ath, proof);
+        let mut right = ByTheDraft.entry(ath, proof);
+        for bend in self.bends {
+            if let Bend::TruncatesKeys(length) = bend {
+                let mut octets = *ath.octets();
+                octets.iter_mut().skip(*length).for_each(|octet| *octet = 0);
+                right.ath = TokenHash::from_octets(octets);
+            }
+        }
         match self.caches_by() {
             None => right,
             // A proof with per-request claims is for one request, so that a literal reader has nothing to look up.
             Some(CachesBy::ConnectionAndTokenIfStatic) if has_request_claims(proof) => right,
             Some(CachesBy::Connection) => EntryKey { ath: TokenHash::from_octets([0; 32]), proof: [0; 32] },
-            Some(CachesBy::CertificateAndProof) => EntryKey { ath: TokenHash::from_octets([0; 32]), ..right },
+            Some(CachesBy::CertificateAndProof | CachesBy::Proof) => EntryKey { ath: TokenHash::from_octets([0; 32]), ..right },
             Some(_) => EntryKey { proof: [0; 32], ..right },
         }
     }
@@ -328,13 +366,31 @@ impl Steps for Bent {
 }
 
 impl Behaviour for Bent {
-    fn note_opened(&self, id: ConnectionId, exporters: &Exporters, chain: &[Vec<u8>], port: u16) {
-        let live = Live { exporters: exporters.clone(), chain: chain.to_vec(), port };
-        self.live.lock().unwrap_or_else(PoisonError::into_inner).insert(id, live);
+    fn note_opened(&self, id: ConnectionId, exporters: &Exporters, chain: &[Vec<u8>], port: u16, resumed: bool) {
+        self.live().opened(id, exporters, chain, port, resumed);
     }
 
     fn note_closed(&self, id: ConnectionId) {
-        self.live.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        self.live().closed(id);
+    }
+
+    fn needs_scopes(&self) -> bool {
+        !self.has(|b| matches!(b, Bend::IgnoresScopes))
+    }
+
+    fn tells_hosts_apart(&self) -> bool {
+        !self.has(|b| matches!(b, Bend::OneHost))
+    }
+
+    fn amend(&self, request: &Incoming, mut answer: Outgoing) -> Outgoing {
+        if answer.status == 401 && self.has(|b| matches!(b, Bend::HangsUp)) {
+            answer.fields.push(("Connection".to_owned(), b"close".to_vec()));
+        }
+        if answer.status == 401 && self.has(|b| matches!(b, Bend::RepeatsProof)) {
+            let proof = request.fields.iter().find(|(name, _)| name == "session-binding-proof");
+            answer.body = proof.map(|(_, value)| value.clone()).unwrap_or_default().into();
+        }
+        answer
     }
 
     fn exporter(&self) -> &'static str {
@@ -352,6 +408,11 @@ impl Behaviour for Bent {
             Certificate::from_der(&der).ok()
         };
         let mut other = connection.clone();
+        if self.has(|b| matches!(b, Bend::ExporterOfSession))
+            && let Some(exporter) = self.live().exporter_of_session(&connection.certificate.thumbprint())
+        {
+            other.exporter = exporter;
+        }
         let proxy = self.has(|b| matches!(b, Bend::BelievesProxy));
         if (proxy || self.has(|b| matches!(b, Bend::BelievesExporterField)))
             && let Some(exporter) = field("tls-exporter").and_then(|t| base64url::decode_32(t).ok())
@@ -377,6 +438,27 @@ impl Behaviour for Bent {
     fn challenge(&self, answer: &WireAnswer) -> Option<String> {
         let change = self.bends.iter().find_map(|b| if let Bend::Challenges(change) = b { Some(change) } else { None });
         change.map_or_else(|| Some(answer.challenge()), |change| change(answer.challenge()))
+    }
+}
+
+impl Bent {
+    /// A cache that is full, and what such servers then refuse.
+    fn make_room(&self, proof: &Proof, connection: &Connection) -> Result<(), Refusal> {
+        let limit = self.bends.iter().find_map(|b| if let Bend::Full(full) = b { Some(*full) } else { None });
+        let Some(full) = limit else { return Ok(()) };
+        let this = (connection.id, base64url::encode(&proof.signature));
+        let mut memory = self.memory();
+        let of_connection = memory.order.iter().filter(|(id, _)| *id == connection.id).count();
+        let refuses = match full {
+            Full::OfConnection(limit) => of_connection >= limit && !memory.order.contains(&this),
+            Full::OfAll(limit) => memory.order.len() >= limit && !memory.order.contains(&this),
+            Full::Evicted(limit) => memory.order.iter().rev().skip(limit).any(|earlier| *earlier == this),
+        };
+        if refuses {
+            return Err(Refusal::new(Check::Signature, "full"));
+        }
+        memory.order.push(this);
+        Ok(())
     }
 }
 

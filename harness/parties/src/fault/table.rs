@@ -4,13 +4,14 @@ mod cache;
 mod claims;
 mod form;
 mod header;
+mod life;
 mod token;
 
 use ekmcheck_binding::{refusal::WireAnswer, steps::Moment};
 
 use super::{Bend, CachesBy, Fault, Variation};
 
-pub(super) const ALL: &[&[Fault]] = &[token::TABLE, form::TABLE, header::TABLE, claims::TABLE, cache::TABLE];
+pub(super) const ALL: &[&[Fault]] = &[token::TABLE, form::TABLE, header::TABLE, claims::TABLE, cache::TABLE, life::TABLE];
 
 const fn fault(
     name: &'static str,

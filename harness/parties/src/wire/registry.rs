@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::rekey::Rekeyer;
 use super::service::{Incoming, Outgoing, Service};
@@ -78,6 +78,7 @@ impl Drop for Entry {
 pub(super) struct Live<S: Service> {
     service: Arc<S>,
     connection: S::Connection,
+    hang_up: Notify,
     // Dropped after `closed` has been called: a connection counts as open until then.
     _entry: Entry,
 }
@@ -94,7 +95,17 @@ impl<S: Service> Live<S> {
         let id = registry.add(rekeyer);
         let entry = Entry { registry, id };
         let connection = service.opened(established, peer);
-        Self { service, connection, _entry: entry }
+        Self { service, connection, hang_up: Notify::new(), _entry: entry }
+    }
+
+    /// Has the connection end when the answers under way are out.
+    pub(super) fn hang_up(&self) {
+        self.hang_up.notify_one();
+    }
+
+    /// Waits until the connection is to end.
+    pub(super) async fn hung_up(&self) {
+        self.hang_up.notified().await;
     }
 
     pub(super) fn request(&self, request: Incoming) -> Outgoing {

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::header::HOST;
 use http::request::Parts;
 use http::uri::Scheme;
-use http::{HeaderValue, Response, StatusCode};
+use http::{HeaderValue, Response, StatusCode, Version};
 
 use super::exchange::{express_fields, list_fields};
 use super::registry::Live;
@@ -28,6 +28,13 @@ pub(super) fn respond<S: Service>(live: &Live<S>, head: &Parts, body: Bytes) -> 
         fields: list_fields(&head.headers),
         body,
     });
+    let closes = |(name, value): &(String, Vec<u8>)| name.eq_ignore_ascii_case("connection") && value == b"close";
+    let closing = fields.iter().any(closes);
+    if closing {
+        live.hang_up();
+    }
+    // HTTP/2 and HTTP/3 have no such field (RFC 9113 section 8.2.2).
+    let fields = fields.into_iter().filter(|field| head.version < Version::HTTP_2 || !closes(field)).collect();
     let (Ok(status), Ok(fields)) = (StatusCode::from_u16(status), express_fields(fields)) else {
         return bare(StatusCode::INTERNAL_SERVER_ERROR);
     };

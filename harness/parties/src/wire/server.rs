@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -243,8 +244,16 @@ async fn connection<S: Service>(
         let (content_bytes, content_time) = (limits.content_bytes, limits.content);
         async move { Ok::<_, Infallible>(answer(&live, request, content_bytes, content_time).await) }
     });
+    let mut http = pin!(prepared.http.serve_connection(TokioIo::new(stream), handler));
+    let serving = async {
+        tokio::select! {
+            ended = http.as_mut() => return ended,
+            () = live.hung_up() => http.as_mut().graceful_shutdown(),
+        }
+        http.await
+    };
     // How a connection ends does not matter to a service.
-    let _ = timeout(limits.lifetime, prepared.http.serve_connection(TokioIo::new(stream), handler)).await;
+    let _ = timeout(limits.lifetime, serving).await;
 }
 
 /// Keeps a refused connection until the client has seen the alert. Closing a socket with unread bytes in it sends RST,

@@ -53,7 +53,7 @@ pub struct Incoming {
 pub struct Outgoing {
     /// The status code, 200..=599.
     pub status: u16,
-    /// Names and values. If one of them cannot be written in HTTP, the client gets an empty answer with status 500.
+    /// Names and values. `Connection: close` ends the connection after the answer, in every version of HTTP. If one of them cannot be written in HTTP, the client gets an empty answer with status 500.
     pub fields: Vec<(String, Vec<u8>)>,
     /// The content.
     pub body: Bytes,

@@ -2,15 +2,18 @@
 
 use std::collections::HashMap;
 
+use ekmcheck_binding::base64url;
 use ekmcheck_forge::{
     alteration::{Alteration, Edit},
     keys::Signing,
-    recipe::{self, Exporters, RequestRecipe, Setting},
+    pki::Identity,
+    recipe::{self, Exporters, PerRequest, RequestRecipe, Setting},
 };
 use ekmcheck_suite::{
     case::{Case, PerRequestClaim},
-    play::{ProofSource, Send},
+    play::{Issue, ProofSource, Send, TokenForm},
 };
+use serde_json::{Map, Value};
 
 use super::{Link, Ready, per_request};
 use crate::world::World;
@@ -23,19 +26,63 @@ pub(super) struct Credentials {
     moved: i64,
     /// By name, and by the alteration of the token if it has one.
     tokens: HashMap<TokenName, String>,
+    /// What introspection says, by the name of the token.
+    looked_up: HashMap<String, LookedUp>,
     /// By connection and token.
     proofs: HashMap<(usize, TokenName), String>,
+}
+
+/// A token that introspection knows, and what it says of it.
+pub(super) struct LookedUp {
+    pub(super) token: String,
+    pub(super) response: Map<String, Value>,
 }
 
 type TokenName = (String, Option<&'static str>);
 
 impl Credentials {
     pub(super) fn new(unique: u64) -> Self {
-        Self { unique, moved: 0, tokens: HashMap::new(), proofs: HashMap::new() }
+        Self { unique, moved: 0, tokens: HashMap::new(), looked_up: HashMap::new(), proofs: HashMap::new() }
     }
 
     pub(super) fn advance(&mut self, seconds: i64) {
         self.moved += seconds;
+    }
+
+    /// Makes a token that introspection knows, or changes what is said of it.
+    pub(super) fn issue(&mut self, world: &World, issue: &Issue, client: &Identity) -> Result<&LookedUp, String> {
+        if !self.looked_up.contains_key(&issue.token) {
+            self.unique += 1;
+            let setting = Setting {
+                now: world.now + self.moved,
+                pki: &world.pki,
+                issuer: &world.issuer,
+                client,
+                bound_to: client,
+                exporters: &Exporters::new(Vec::new()),
+                other: None,
+                method: "GET",
+                authority: "",
+                path: "",
+                claims: PerRequest::default(),
+                signing: Signing::Live,
+                unique: self.unique,
+            };
+            let jwt = recipe::make_token(&setting, None).map_err(|e| e.to_string())?;
+            let token = text(issue.form, self.unique, &jwt);
+            self.tokens.insert((issue.token.clone(), None), token.clone());
+            let response = claims_of(&jwt).ok_or("the token cannot be read back")?;
+            self.looked_up.insert(issue.token.clone(), LookedUp { token, response });
+        }
+        let looked_up = self.looked_up.get_mut(&issue.token).ok_or("no token")?;
+        looked_up.response.entry("active").or_insert(true.into());
+        for (name, value) in &issue.response {
+            match value {
+                Value::Null => drop(looked_up.response.remove(name)),
+                value => drop(looked_up.response.insert(name.clone(), value.clone())),
+            }
+        }
+        Ok(looked_up)
     }
 
     /// Makes the request of a step.
@@ -68,7 +115,7 @@ impl Credentials {
             exporters: &link.exporters,
             other,
             method: send.method.as_deref().unwrap_or("GET"),
-            authority: &link.authority,
+            authority: send.authority.as_deref().unwrap_or(&link.authority),
             path: send.path.as_deref().unwrap_or("/api/resource"),
             claims: per_request(claims),
             signing: Signing::Live,
@@ -150,12 +197,34 @@ impl Credentials {
         world: &'w World,
         links: &HashMap<String, Link<'_>>,
         token: &str,
-    ) -> Option<&'w ekmcheck_forge::pki::Identity> {
-        let payload = ekmcheck_binding::base64url::decode(token.split('.').nth(1)?).ok()?;
-        let claims: serde_json::Value = serde_json::from_slice(&payload).ok()?;
+    ) -> Option<&'w Identity> {
+        let claims = claims_of(token)?;
         let name = claims.get("client_id")?.as_str()?;
         let known = links.values().any(|l| l.client.name == name);
         world.pki.identity(name).filter(|_| known)
+    }
+}
+
+fn claims_of(jwt: &str) -> Option<Map<String, Value>> {
+    let payload = base64url::decode(jwt.split('.').nth(1)?).ok()?;
+    serde_json::from_slice(&payload).ok()
+}
+
+/// The text of a token that introspection knows; `jwt` is the token as it would otherwise be.
+fn text(form: TokenForm, unique: u64, jwt: &str) -> String {
+    match form {
+        TokenForm::Opaque => format!("ekmcheck-opaque-{unique}"),
+        TokenForm::EveryCharacter => {
+            let letters: String = ('A'..='Z').chain('a'..='z').chain('0'..='9').collect();
+            format!("{letters}{unique}-._~+/=")
+        }
+        TokenForm::EndsWithEqualsSign => format!("ekmcheck-opaque-{unique}=="),
+        // The header of RFC 7516 appendix A.2; nobody but the authorization server could read the rest.
+        TokenForm::Jwe => format!("eyJhbGciOiJSU0ExXzUiLCJlbmMiOiJBMTI4Q0JDLUhTMjU2In0.{unique}.AxY8DCtDaGlsbGljb3RoZQ.{unique}.9hH0vgRfYgPnAHOd8stkvw"),
+        TokenForm::Jwt => jwt.to_owned(),
+        // SHA-256 of both begins with 7b6c242681.
+        TokenForm::CollidingOne => "ekmcheck-colliding-724968".to_owned(),
+        TokenForm::CollidingTwo => "ekmcheck-colliding-1045909".to_owned(),
     }
 }
 
@@ -163,4 +232,27 @@ impl Credentials {
 fn token_name(name: Option<&str>, altered: Option<&'static Alteration>) -> TokenName {
     let of_token = altered.filter(|a| matches!(a.edit, Edit::Token(_) | Edit::TokenText(_)));
     (name.unwrap_or("token").to_owned(), of_token.map(|a| a.name))
+}
+
+#[cfg(test)]
+mod tests {
+    use ekmcheck_binding::digest::sha256;
+
+    use super::*;
+
+    #[test]
+    fn the_colliding_texts_collide_in_five_octets() {
+        let hash = |form| sha256(text(form, 1, "").as_bytes());
+        let (one, two) = (hash(TokenForm::CollidingOne), hash(TokenForm::CollidingTwo));
+        assert_eq!(one[..5], two[..5]);
+        assert_ne!(one, two);
+    }
+
+    #[test]
+    fn every_character_of_a_bearer_token_is_there() {
+        let token = text(TokenForm::EveryCharacter, 1, "");
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "-._~+/=".contains(c);
+        assert!(token.chars().all(allowed));
+        assert!(('!'..='~').filter(|c| allowed(*c)).all(|c| token.contains(c)));
+    }
 }

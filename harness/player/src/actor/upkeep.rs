@@ -20,7 +20,7 @@ impl Actor<'_> {
         }
         let rekeyers = match update.by {
             Side::Client => link.connection.iter().map(Connection::rekeyer).collect(),
-            Side::Server => self.subject.server(link.transport).map(|s| s.rekeyers()).unwrap_or_default(),
+            Side::Server => link.party.server(link.transport).map(|s| s.rekeyers()).unwrap_or_default(),
         };
         for rekeyer in rekeyers {
             if link.transport.is_quic() {

@@ -68,7 +68,7 @@ fn sent(control: bool, expect: Expect, status: u16, challenge: &str, ekm: &str) 
         ekm: Some(ekm.to_owned()),
         expect,
         control,
-        reaction: Reaction::Answer(Answer { status, challenges }),
+        reaction: Reaction::Answer(Answer { status, challenges, cache_control: vec![], reflects: vec![] }),
         check: None,
     }))
 }

@@ -7,7 +7,7 @@ use crate::{
     challenge,
     outcome::RequirementVerdict,
     play::{Step, Temper},
-    transcript::{Event, Reaction, Transcript},
+    transcript::{Answer, Event, Reaction, Transcript},
 };
 
 /// At most 120 characters, control characters replaced: it comes from a subject that may be hostile.
@@ -30,10 +30,19 @@ pub(super) fn reaction(reaction: &Reaction) -> String {
     }
 }
 
+/// What an answer says of being stored.
+pub(super) fn cache_control(answer: &Answer) -> String {
+    match answer.cache_control.as_slice() {
+        [] => ", no Cache-Control".to_owned(),
+        values => format!(", Cache-Control {}", bounded(&values.join(", "))),
+    }
+}
+
 fn expectation(expect: &Expect) -> String {
     match expect {
         Expect::Accepted => "accepted".to_owned(),
         Expect::Observed => "observed".to_owned(),
+        Expect::Once(_) => "accepted exactly once".to_owned(),
         Expect::Refused(refused) => {
             let error = if refused.error.is_empty() { String::new() } else { format!(" {}", list(&refused.error)) };
             format!("refused {}{error}", list(refused.statuses()))
@@ -44,7 +53,7 @@ fn expectation(expect: &Expect) -> String {
 pub(super) fn expected(case: &Case) -> String {
     match (&case.expect, &case.play) {
         (Some(expect), _) => expectation(expect),
-        (None, Some(steps)) => folded(steps.iter().filter_map(Step::expects).map(expectation)),
+        (None, Some(steps)) => folded(steps.iter().flat_map(Step::expects).map(expectation)),
         (None, None) => String::new(),
     }
 }

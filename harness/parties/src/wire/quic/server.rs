@@ -151,6 +151,8 @@ async fn converse<S: Service>(conn: &quinn::Connection, live: &Arc<Live<S>>, lim
     loop {
         tokio::select! {
             Some(_) = requests.join_next(), if !requests.is_empty() => {}
+            // GOAWAY: no more requests; an error means that the connection is gone anyway.
+            () = live.hung_up() => drop(http.shutdown(0).await),
             accepted = http.accept() => match accepted {
                 Ok(Some(request)) => {
                     requests.spawn(exchange(request, Arc::clone(live), limits.clone()));
