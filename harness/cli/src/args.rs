@@ -27,6 +27,8 @@ pub(crate) enum Command {
     List(ListArgs),
     /// Show a case: what it is about, what is sent, what it expects, which faults it catches
     Show(ShowArgs),
+    /// Print the questions that the draft leaves open, with what was observed of subjects, as a page in Markdown
+    Ambiguities(AmbiguitiesArgs),
     /// Prove that every check can fail: all faults against all cases (the kill matrix)
     Selftest(SelftestArgs),
     /// Write or check the frozen vectors for verifier libraries
@@ -72,6 +74,9 @@ pub(crate) struct RunArgs {
     /// What is printed
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,
+    /// Say where the time went: plays, handshakes, signatures, and what they cost alone in the same run
+    #[arg(long)]
+    pub(crate) timings: bool,
     /// Exit with 1 on warnings too: on what only a SHOULD or our hardening asks for
     #[arg(long)]
     pub(crate) strict: bool,
@@ -120,6 +125,13 @@ pub(crate) struct ShowArgs {
     /// Read cases from this directory instead of the embedded ones
     #[arg(long, value_name = "DIR")]
     pub(crate) scenarios: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct AmbiguitiesArgs {
+    /// The `report.json` of a run; may be given more than once, one a subject
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Vec<PathBuf>,
 }
 
 #[derive(Args)]
@@ -173,6 +185,8 @@ pub(crate) enum SchemaOf {
     Case,
     /// `requirements.json`
     Requirements,
+    /// `ambiguities.json`
+    Ambiguities,
     /// `report.json`
     Report,
     /// A line of `transcripts.ndjson`

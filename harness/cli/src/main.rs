@@ -1,5 +1,6 @@
 //! `ekmcheck`: conformance suite and fuzzing harness for TLS-session-bound access tokens.
 
+mod ambiguities;
 mod args;
 mod list;
 mod run;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         Some(Command::Run(args)) => run::run(&args),
         Some(Command::List(args)) => list::list(&args),
         Some(Command::Show(args)) => show::show(&args),
+        Some(Command::Ambiguities(args)) => ambiguities::ambiguities(&args),
         Some(Command::Selftest(args)) => selftest::selftest(&args),
         Some(Command::Vectors(args)) => vectors::vectors(&args),
         Some(Command::Schema(args)) => schema::schema(&args),

@@ -14,9 +14,10 @@ use ekmcheck_player::{
     world::World,
 };
 use ekmcheck_suite::{
+    ambiguity,
     case::Transport,
     outcome::Verdict,
-    report::{Conclusion, Report, Style, summary},
+    report::{Conclusion, Report, Style, summary, timings},
 };
 
 use crate::{
@@ -60,7 +61,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Trouble> {
         jobs: jobs(args.jobs),
         seed: args.seed,
         rounds: u32::MAX,
-            measure_floor: true,
+        measure_floor: true,
     };
     let (report, played) = runtime()?.block_on(async {
         let world = Arc::new(World::at(now()?).map_err(|e| Trouble::Harness(e.to_string()))?);
@@ -73,10 +74,14 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Trouble> {
         Ok::<_, Trouble>(ekmcheck_player::run::run(world, plan, |_| {}, interrupted).await)
     })?;
     write(&args.report, &report, &played)?;
+    write_file(&args.report, "ambiguities.md", &ambiguity::page(&all.register, std::slice::from_ref(&report)))?;
     match args.format {
         Format::Json => print(&json(&report)?),
         Format::Human => {
             print(&summary(&report, &ledger, COLOURS));
+            if args.timings {
+                print(&timings(&report));
+            }
             print(&format!("report: {}\n", args.report.join("report.json").display()));
         }
     }

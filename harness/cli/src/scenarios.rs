@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 use ekmcheck_forge::{alteration, pki};
 use ekmcheck_suite::{
+    ambiguity::Register,
     case::Case,
     load::{self, Names},
     requirement::Ledger,
@@ -18,10 +19,13 @@ static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../scenarios");
 const ROLE: &str = "resource-server";
 /// The file of the ledger.
 const LEDGER: &str = "requirements.json";
+/// The file of the ambiguities.
+const REGISTER: &str = "ambiguities.json";
 
 /// All cases and the ledger.
 pub(crate) struct Scenarios {
     pub(crate) ledger: Ledger,
+    pub(crate) register: Register,
     pub(crate) cases: Vec<Case>,
 }
 
@@ -33,11 +37,13 @@ pub(crate) fn all(directory: Option<&Path>) -> Result<Scenarios, Trouble> {
     };
     // The order of a directory is an accident, and faults are told in the order of the files.
     files.sort();
-    let (path, text) = files
-        .iter()
-        .find(|(path, _)| path == LEDGER)
-        .ok_or_else(|| Trouble::Given(format!("no {LEDGER} in {}", shown(directory))))?;
-    let ledger = load::ledger(&located(directory, path), text).map_err(|e| Trouble::Given(e.to_string()))?;
+    let named = |name: &str| {
+        let file = files.iter().find(|(path, _)| path == name);
+        file.ok_or_else(|| Trouble::Given(format!("no {name} in {}", shown(directory))))
+    };
+    let given = |fault: load::LoadFault| Trouble::Given(fault.to_string());
+    let ledger = load::ledger(&located(directory, LEDGER), &named(LEDGER)?.1).map_err(given)?;
+    let register = load::register(&located(directory, REGISTER), &named(REGISTER)?.1).map_err(given)?;
     let names = Names {
         alterations: alteration::table().map(|a| a.name.to_owned()).collect(),
         clients: pki::CLIENTS.iter().map(|n| (*n).to_owned()).collect(),
@@ -46,7 +52,7 @@ pub(crate) fn all(directory: Option<&Path>) -> Result<Scenarios, Trouble> {
     for (path, text) in &files {
         let Some(stem) = path.strip_prefix(ROLE).and_then(|p| p.strip_prefix('/')?.strip_suffix(".json")) else {
             // A case that is silently not played would look like one that passes.
-            if path.ends_with(".json") && path != LEDGER && !path.starts_with("schema/") {
+            if path.ends_with(".json") && ![LEDGER, REGISTER].contains(&path.as_str()) && !path.starts_with("schema/") {
                 faults.push(format!(
                     "{}: not in the folder of a role\n  mend: move it to {ROLE}/",
                     located(directory, path)
@@ -63,7 +69,7 @@ pub(crate) fn all(directory: Option<&Path>) -> Result<Scenarios, Trouble> {
         return Err(Trouble::Given(faults.join("\nerror: ")));
     }
     cases.sort_by(|a, b| a.id.cmp(&b.id));
-    Ok(Scenarios { ledger, cases })
+    Ok(Scenarios { ledger, register, cases })
 }
 
 /// The cases that the patterns select; all if there is none.
@@ -155,6 +161,7 @@ mod tests {
         let scenarios = all(None).unwrap();
         assert!(scenarios.cases.len() > 200, "{}", scenarios.cases.len());
         assert_eq!(scenarios.ledger.lint(&scenarios.cases), Vec::<String>::new());
+        assert_eq!(scenarios.register.lint(&scenarios.cases), Vec::<String>::new());
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! `ekmcheck schema`.
 
-use ekmcheck_suite::{case::Case, report::Report, requirement::Ledger, transcript::Transcript, vector::Vector};
+use ekmcheck_suite::{
+    ambiguity::Register, case::Case, report::Report, requirement::Ledger, transcript::Transcript, vector::Vector,
+};
 use schemars::schema_for;
 
 use crate::{
@@ -20,6 +22,7 @@ pub(crate) fn text(format: SchemaOf) -> Result<String, Trouble> {
     run::json(&match format {
         SchemaOf::Case => schema_for!(Case),
         SchemaOf::Requirements => schema_for!(Ledger),
+        SchemaOf::Ambiguities => schema_for!(Register),
         SchemaOf::Report => schema_for!(Report),
         SchemaOf::Transcript => schema_for!(Transcript),
         // Its file is written with the vectors, and its members stand as they do there.
@@ -39,6 +42,7 @@ mod tests {
         for (format, path) in [
             (SchemaOf::Case, "scenarios/schema/case.schema.json"),
             (SchemaOf::Requirements, "scenarios/schema/requirements.schema.json"),
+            (SchemaOf::Ambiguities, "scenarios/schema/ambiguities.schema.json"),
             (SchemaOf::Report, "scenarios/schema/report.schema.json"),
             (SchemaOf::Transcript, "scenarios/schema/transcript.schema.json"),
             (SchemaOf::Vector, "vectors/schema/vector.schema.json"),

@@ -82,7 +82,7 @@ pub(crate) fn selftest(args: &SelftestArgs) -> Result<u8, Trouble> {
         let mut matrix = Matrix {
             ekmcheck: env!("CARGO_PKG_VERSION").to_owned(),
             draft: ekmcheck_suite::report::DRAFT.to_owned(),
-            findings: bench.ledger.lint(&bench.cases),
+            findings: [bench.ledger.lint(&bench.cases), all.register.lint(&bench.cases)].concat(),
             faults: Vec::new(),
             variations: Vec::new(),
             cases: bench.cases.iter().map(|c| (c.id.clone(), Vec::new())).collect(),

@@ -139,13 +139,7 @@ pub struct Open {
 impl<B: Behaviour> ResourceServer<B> {
     /// A server with nothing open.
     #[must_use]
-    pub fn new(
-        behaviour: B,
-        tokens: Tokens,
-        other_tokens: Option<Tokens>,
-        clock: Clock,
-        policy: Policy,
-    ) -> Arc<Self> {
+    pub fn new(behaviour: B, tokens: Tokens, other_tokens: Option<Tokens>, clock: Clock, policy: Policy) -> Arc<Self> {
         Arc::new(Self {
             guard: Guard::new(behaviour, policy),
             tokens,
@@ -216,13 +210,7 @@ impl<B: Behaviour> Service for ResourceServer<B> {
         }
         let own: Result<[u8; 32], _> = exporters.get(self.guard.steps().exporter()).try_into();
         let id = ConnectionId(self.next.fetch_add(1, Ordering::Relaxed));
-        self.guard.steps().note_opened(
-            id,
-            &exporters,
-            &chain,
-            peer.port(),
-            established.kind == Kind::Resumed,
-        );
+        self.guard.steps().note_opened(id, &exporters, &chain, peer.port(), established.kind == Kind::Resumed);
         let binding = certificate.zip(own.ok()).map(|(certificate, own)| Connection {
             id,
             certificate,
@@ -270,7 +258,9 @@ impl<B: Behaviour> Service for ResourceServer<B> {
         let refusal = decided.err().filter(|r| !behaviour.swallows(r.check()));
         self.see(Sight::Decided { peer: open.peer, refused_by: refusal.as_ref().map(|r| r.check()) });
         let answer = match refusal {
-            None if request.path_and_query.starts_with(ADMIN_PATH) && !self.may_administer(&authorization, tokens, now) => {
+            None if request.path_and_query.starts_with(ADMIN_PATH)
+                && !self.may_administer(&authorization, tokens, now) =>
+            {
                 let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{ADMIN_SCOPE}\"");
                 Outgoing {
                     status: 403,

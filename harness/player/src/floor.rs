@@ -6,8 +6,15 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    thread,
     time::Instant,
 };
+
+use ekmcheck_binding::{
+    algorithm::{Algorithm, KeyKind},
+    crypto::{AwsLc, SignatureVerifier as _},
+};
+use ekmcheck_forge::keys::{Key, Signing};
 
 use ekmcheck_parties::wire::{self, ConnectOptions, Established, How, Incoming, Outgoing, Service};
 use ekmcheck_suite::case::Transport;
@@ -76,4 +83,26 @@ pub(crate) async fn seconds_per_handshake(world: &Arc<World>, transports: &[Tran
     tcp.drained().await;
     udp.drained().await;
     Some(begun.elapsed().as_secs_f64() / COUNT as f64)
+}
+
+/// Seconds per ES256 signature and per verification, when all cores are at it; `None` if any fails.
+pub(crate) fn seconds_per_signature() -> Option<(f64, f64)> {
+    const MESSAGE: &[u8] =
+        b"as long as the signing input of a proof is not needed: the hash is a small part of the time";
+    let key = Key::generate(KeyKind::P256).ok()?;
+    let signature = key.sign(Algorithm::Es256, MESSAGE, Signing::Live).ok()?;
+    let signing = on_all_cores(|| key.sign(Algorithm::Es256, MESSAGE, Signing::Live).is_ok())?;
+    let verifying = on_all_cores(|| AwsLc.verify(Algorithm::Es256, key.public(), MESSAGE, &signature))?;
+    Some((signing, verifying))
+}
+
+fn on_all_cores(once: impl Fn() -> bool + Sync) -> Option<f64> {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let begun = Instant::now();
+    let worked = thread::scope(|scope| {
+        let batch = || (0..COUNT).all(|_| once());
+        let threads: Vec<_> = (0..cores).map(|_| scope.spawn(batch)).collect();
+        threads.into_iter().all(|t| t.join().unwrap_or(false))
+    });
+    worked.then(|| begun.elapsed().as_secs_f64() / (COUNT * cores) as f64)
 }

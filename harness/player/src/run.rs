@@ -1,6 +1,7 @@
 //! Plays many cases at once, within bounds, and keeps what finished whatever happens.
 
 use std::{
+    collections::HashSet,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -121,19 +122,39 @@ pub async fn run(
     all.sort_by(|a, b| (&a.outcome.id, a.outcome.transport).cmp(&(&b.outcome.id, b.outcome.transport)));
     let transcripts = || all.iter().flat_map(|p| &p.transcripts);
     let handshakes = transcripts().flat_map(|t| &t.events).filter(|e| matches!(e, Event::Connected(_))).count();
-    let floor = match plan.measure_floor && handshakes > 0 {
-        true => floor::seconds_per_handshake(&world, &plan.transports, plan.jobs).await,
-        false => None,
+    let (signatures, verifications) = signatures(&all);
+    let (bare_handshakes, bare_signatures) = match plan.measure_floor && handshakes > 0 {
+        true => (
+            floor::seconds_per_handshake(&world, &plan.transports, plan.jobs).await.map(|s| s * handshakes as f64),
+            floor::seconds_per_signature()
+                .map(|(signing, verifying)| signing * signatures as f64 + verifying * verifications as f64),
+        ),
+        false => (None, None),
     };
     let cost = Cost {
         seconds,
         plays: transcripts().count(),
         handshakes,
-        times_bare_handshakes: floor.map(|floor| seconds / (floor * handshakes as f64)),
+        signatures,
+        verifications,
+        bare_handshakes,
+        bare_signatures,
     };
     let outcomes = all.iter().map(|p| p.outcome.clone()).collect();
     let report = Report::new(&plan.subject.name(), plan.transports, plan.seed, cost, selected, outcomes);
     (report, all)
+}
+
+/// How many signatures were made, and how many the subject had to verify.
+fn signatures(all: &[Played]) -> (usize, usize) {
+    let (mut made, mut verified) = (0, 0);
+    for transcript in all.iter().flat_map(|p| &p.transcripts) {
+        let tokens: HashSet<_> = transcript.exchanges().map(|e| &e.token).collect();
+        let proofs: HashSet<_> = transcript.exchanges().filter_map(|e| e.proof.as_ref()).collect();
+        made += tokens.len() + proofs.len();
+        verified += transcript.exchanges().count() + proofs.len();
+    }
+    (made, verified)
 }
 
 async fn unit(world: &Arc<World>, plan: &Plan, case: &Case, transport: Transport, unique: &AtomicU64) -> Played {
@@ -143,7 +164,9 @@ async fn unit(world: &Arc<World>, plan: &Plan, case: &Case, transport: Transport
         let played = async {
             let started = plan.subject.start(world, play.transports(transport), play.places()).await;
             let started = started.map_err(|e| e.to_string())?;
-            let transcript = actor::play(world, &started, case, transport, &play, Bounds { unique: number, rounds: plan.rounds }).await;
+            let transcript =
+                actor::play(world, &started, case, transport, &play, Bounds { unique: number, rounds: plan.rounds })
+                    .await;
             Ok::<_, String>(transcript)
         };
         let broken = |why: String| Transcript {

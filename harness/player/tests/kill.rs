@@ -86,7 +86,7 @@ fn play(
         jobs: thread::available_parallelism().map_or(1, usize::from) * 2,
         seed: 1,
         rounds: 12,
-            measure_floor: false,
+        measure_floor: false,
     };
     runtime.block_on(run(world.clone(), plan, |_| {}, std::future::pending()))
 }

@@ -239,6 +239,8 @@ impl Bench<'_> {
         Outcome {
             id: self.case.id.clone(),
             rows: self.case.rows().map(str::to_owned).collect(),
+            title: self.case.title.clone(),
+            ambiguity: self.case.ambiguity.clone(),
             role: self.case.role(),
             transport,
             verdict,

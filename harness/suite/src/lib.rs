@@ -1,8 +1,10 @@
 //! What a case is, what was required, what was seen, and what that means. Pure: values in, values out.
 //!
 //! [`case`] and [`play`] are the format of a case file, [`transcript`] is what the player records, [`judge`] turns both
-//! into an [`outcome`], [`report`] counts and prints. [`requirement`] is the ledger.
+//! into an [`outcome`], [`report`] counts and prints. [`requirement`] is the ledger,
+//! [`ambiguity`] the register of what the draft leaves open.
 
+pub mod ambiguity;
 pub mod case;
 pub mod challenge;
 pub mod judge;

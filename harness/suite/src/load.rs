@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, fmt};
 
 use crate::{
+    ambiguity::Register,
     case::{Case, Expect},
     play::{ProofSource, Step},
     requirement::Ledger,
@@ -46,6 +47,14 @@ pub struct Names {
 /// # Errors
 /// The place where the text is no ledger.
 pub fn ledger(file: &str, text: &str) -> Result<Ledger, LoadFault> {
+    serde_json::from_str(text).map_err(|e| of_serde(file, &e))
+}
+
+/// Reads the register of ambiguities.
+///
+/// # Errors
+/// The place where the text is none.
+pub fn register(file: &str, text: &str) -> Result<Register, LoadFault> {
     serde_json::from_str(text).map_err(|e| of_serde(file, &e))
 }
 

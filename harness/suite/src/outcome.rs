@@ -78,6 +78,11 @@ pub struct Outcome {
     pub id: String,
     /// The rows of the catalogue that it covers.
     pub rows: Vec<String>,
+    /// What must hold, in a sentence.
+    pub title: String,
+    /// The entry of the ambiguity register, where the draft leaves freedom.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ambiguity: Option<String>,
     /// The role under test.
     pub role: Role,
     /// The transport.

@@ -323,9 +323,7 @@ impl Play {
         let of = |step: &Step| match step {
             Step::Send(send) => send.times.unwrap_or(0),
             Step::Interleave(interleave) => interleave.tokens.saturating_mul(interleave.rounds),
-            Step::Rounds(rounds) => {
-                rounds.times.saturating_mul(u32::try_from(rounds.steps.len()).unwrap_or(u32::MAX))
-            }
+            Step::Rounds(rounds) => rounds.times.saturating_mul(u32::try_from(rounds.steps.len()).unwrap_or(u32::MAX)),
             _ => 0,
         };
         self.steps.iter().flat_map(Step::flat).map(of).fold(0, u32::saturating_add)
@@ -351,14 +349,11 @@ impl Case {
         let connect = || Step::Connect(Connect { name: "it".to_owned(), ..Connect::default() });
         // A proof with a jti serves one request.
         let once = self.claims.contains(&PerRequestClaim::Jti).then_some(ProofSource::Fresh);
-        let good = || {
-            Step::Send(Box::new(Send { control: true, proof: once.clone(), ..Send::new("it", Expect::Accepted) }))
-        };
+        let good =
+            || Step::Send(Box::new(Send { control: true, proof: once.clone(), ..Send::new("it", Expect::Accepted) }));
         // A token of its own: an altered token must not replace the one that the controls use, and an altered proof is
         // made for the controls' token.
-        let altered = || {
-            Step::Send(Box::new(Send { alter: Some(alter.clone()), ..Send::new("it", expect.clone()) }))
-        };
+        let altered = || Step::Send(Box::new(Send { alter: Some(alter.clone()), ..Send::new("it", expect.clone()) }));
         vec![
             Play { temper: Temper::Warm, steps: vec![connect(), good(), altered(), good()] },
             Play { temper: Temper::Cold, steps: vec![connect(), altered(), good()] },

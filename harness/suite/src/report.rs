@@ -2,7 +2,7 @@
 
 mod terminal;
 
-pub use terminal::{Style, summary};
+pub use terminal::{Style, summary, timings};
 
 use std::collections::BTreeMap;
 
@@ -74,8 +74,23 @@ pub struct Cost {
     pub plays: usize,
     /// TLS handshakes.
     pub handshakes: usize,
-    /// The run's time as a multiple of the time that the same number of bare handshakes took in the same run.
-    pub times_bare_handshakes: Option<f64>,
+    /// Signatures of access tokens and proofs that were made.
+    pub signatures: usize,
+    /// Signatures that the subject had to verify: of the token on every request, of every proof once.
+    pub verifications: usize,
+    /// Seconds that the same number of bare handshakes takes, as many at once, measured in the same run.
+    pub bare_handshakes: Option<f64>,
+    /// Seconds that the same number of bare signatures and verifications (ES256) takes, on as many cores.
+    pub bare_signatures: Option<f64>,
+}
+
+impl Cost {
+    /// The run's time as a multiple of that of the bare handshakes and signatures that it needs.
+    #[must_use]
+    pub fn times_bare(&self) -> Option<f64> {
+        let floor = self.bare_handshakes? + self.bare_signatures?;
+        (floor > 0.0).then(|| self.seconds / floor)
+    }
 }
 
 /// How a requirement fared over all cases that touch it.

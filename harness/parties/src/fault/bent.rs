@@ -22,7 +22,11 @@ use ekmcheck_binding::{
 use ekmcheck_forge::recipe::Exporters;
 
 use super::{Bend, CachesBy, Full, JtiBy, Sight, identity::Identities, race::Race};
-use crate::{resource::Behaviour, tokens::TokenFault, wire::{Incoming, Outgoing}};
+use crate::{
+    resource::Behaviour,
+    tokens::TokenFault,
+    wire::{Incoming, Outgoing},
+};
 
 /// The steps of a faulty server, or of a harmless variation.
 pub struct Bent {
@@ -348,7 +352,9 @@ impl Steps for Bent {
             // A proof with per-request claims is for one request, so that a literal reader has nothing to look up.
             Some(CachesBy::ConnectionAndTokenIfStatic) if has_request_claims(proof) => right,
             Some(CachesBy::Connection) => EntryKey { ath: TokenHash::from_octets([0; 32]), proof: [0; 32] },
-            Some(CachesBy::CertificateAndProof | CachesBy::Proof) => EntryKey { ath: TokenHash::from_octets([0; 32]), ..right },
+            Some(CachesBy::CertificateAndProof | CachesBy::Proof) => {
+                EntryKey { ath: TokenHash::from_octets([0; 32]), ..right }
+            }
             Some(_) => EntryKey { proof: [0; 32], ..right },
         }
     }

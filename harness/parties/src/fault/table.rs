@@ -11,7 +11,8 @@ use ekmcheck_binding::{refusal::WireAnswer, steps::Moment};
 
 use super::{Bend, CachesBy, Fault, Variation};
 
-pub(super) const ALL: &[&[Fault]] = &[token::TABLE, form::TABLE, header::TABLE, claims::TABLE, cache::TABLE, life::TABLE];
+pub(super) const ALL: &[&[Fault]] =
+    &[token::TABLE, form::TABLE, header::TABLE, claims::TABLE, cache::TABLE, life::TABLE];
 
 const fn fault(
     name: &'static str,

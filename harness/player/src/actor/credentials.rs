@@ -192,12 +192,7 @@ impl Credentials {
     }
 
     /// The client of the play whose certificate the token is bound to.
-    fn owner<'w>(
-        &self,
-        world: &'w World,
-        links: &HashMap<String, Link<'_>>,
-        token: &str,
-    ) -> Option<&'w Identity> {
+    fn owner<'w>(&self, world: &'w World, links: &HashMap<String, Link<'_>>, token: &str) -> Option<&'w Identity> {
         let claims = claims_of(token)?;
         let name = claims.get("client_id")?.as_str()?;
         let known = links.values().any(|l| l.client.name == name);
@@ -220,7 +215,9 @@ fn text(form: TokenForm, unique: u64, jwt: &str) -> String {
         }
         TokenForm::EndsWithEqualsSign => format!("ekmcheck-opaque-{unique}=="),
         // The header of RFC 7516 appendix A.2; nobody but the authorization server could read the rest.
-        TokenForm::Jwe => format!("eyJhbGciOiJSU0ExXzUiLCJlbmMiOiJBMTI4Q0JDLUhTMjU2In0.{unique}.AxY8DCtDaGlsbGljb3RoZQ.{unique}.9hH0vgRfYgPnAHOd8stkvw"),
+        TokenForm::Jwe => format!(
+            "eyJhbGciOiJSU0ExXzUiLCJlbmMiOiJBMTI4Q0JDLUhTMjU2In0.{unique}.AxY8DCtDaGlsbGljb3RoZQ.{unique}.9hH0vgRfYgPnAHOd8stkvw"
+        ),
         TokenForm::Jwt => jwt.to_owned(),
         // SHA-256 of both begins with 7b6c242681.
         TokenForm::CollidingOne => "ekmcheck-colliding-724968".to_owned(),

@@ -139,7 +139,8 @@ fn counts(out: &mut String, report: &Report, style: Style) {
     let counts = &report.counts;
     let cases: std::collections::BTreeSet<&str> = report.cases.iter().map(|o| o.id.as_str()).collect();
     line(out, "");
-    let ratio = report.cost.times_bare_handshakes.map(|r| format!(" ({r:.1} x bare handshakes)")).unwrap_or_default();
+    let ratio = report.cost.times_bare().map(|r| format!(" ({r:.1} x the bare handshakes and signatures)"));
+    let ratio = ratio.unwrap_or_default();
     line(
         out,
         &format!(
@@ -187,6 +188,29 @@ fn counts(out: &mut String, report: &Report, style: Style) {
         Conclusion::HarnessFault => (style.bad, "the harness failed; this says nothing about the subject."),
     };
     line(out, &format!("{colour}{word}{}", style.reset));
+}
+
+/// Where the time of a run went.
+#[must_use]
+pub fn timings(report: &Report) -> String {
+    let cost = &report.cost;
+    let seconds = |s: Option<f64>| s.map_or("not measured".to_owned(), |s| format!("{s:.2} s"));
+    let mut out = String::new();
+    line(&mut out, "timings");
+    line(&mut out, &format!("  run                  {:.2} s, {} plays", cost.seconds, cost.plays));
+    line(&mut out, &format!("  bare handshakes      {}, {}", seconds(cost.bare_handshakes), cost.handshakes));
+    line(
+        &mut out,
+        &format!(
+            "  bare signatures      {}, {} made and {} verified (ES256)",
+            seconds(cost.bare_signatures),
+            cost.signatures,
+            cost.verifications
+        ),
+    );
+    let ratio = cost.times_bare().map_or("not measured".to_owned(), |r| format!("{r:.2}"));
+    line(&mut out, &format!("  run / bare           {ratio}"));
+    out
 }
 
 /// A subject's words may try to steer the terminal.

@@ -141,24 +141,14 @@ pub(super) const TABLE: &[Fault] = &[
         &[Bend::Not(Check::Ath, |s| s.token.split('.').count() == 5)],
         &["rs.introspection.encrypted"],
     ),
-    fault(
-        "ignores-scopes",
-        "looks at no scope",
-        &[Bend::IgnoresScopes],
-        &["rs.cache.other-scope-on-hit"],
-    ),
+    fault("ignores-scopes", "looks at no scope", &[Bend::IgnoresScopes], &["rs.cache.other-scope-on-hit"]),
     fault(
         "one-audience-for-all-hosts",
         "accepts on one host name the tokens of another",
         &[Bend::OneHost],
         &["rs.replay.other-virtual-host"],
     ),
-    fault(
-        "hangs-up",
-        "closes the connection after a refusal",
-        &[Bend::HangsUp],
-        &["rs.answer.connection-stays"],
-    ),
+    fault("hangs-up", "closes the connection after a refusal", &[Bend::HangsUp], &["rs.answer.connection-stays"]),
     fault(
         "repeats-the-proof",
         "sends the proof back with a refusal",
