@@ -3,6 +3,7 @@
 
 mod bent;
 pub(crate) mod lenient;
+mod sees;
 mod sight;
 mod table;
 
@@ -17,7 +18,7 @@ use ekmcheck_binding::{
     steps::Moment,
 };
 
-use crate::tokens::TokenFault;
+use crate::{tokens::TokenFault, wire::Incoming};
 
 /// A server with one thing wrong.
 #[derive(Debug, Clone, Copy)]
@@ -66,6 +67,12 @@ pub(crate) enum Bend {
     Finds(for<'a> fn(&[&'a [u8]]) -> Option<&'a [u8]>),
     /// Gets tokens wrong.
     Token(TokenFault),
+    /// Takes a request for another one.
+    Sees(fn(&mut Incoming)),
+    /// Takes the connection that first came with an X-Connection-Id for the one of every request with it.
+    ConnectionsByField,
+    /// Has a balancer before it, and takes the exporter value of the connection to that.
+    BehindBalancer,
     /// Takes the exporter value of that name for its own.
     Exports(&'static str),
     /// Believes `TLS-Exporter`.
@@ -134,6 +141,8 @@ pub(crate) enum JtiBy {
     Everybody,
     /// By the bytes of the whole proof.
     ProofBytes,
+    /// Without regard to case, white space and Unicode normal form.
+    Folded,
 }
 
 /// All faults.

@@ -114,6 +114,13 @@ struct Link<'a> {
     connection: Option<Connection>,
 }
 
+impl Link<'_> {
+    /// Host and port that a request on the connection names.
+    fn authority(&self, send: &Send) -> String {
+        send.authority.as_ref().unwrap_or(&self.authority).clone()
+    }
+}
+
 /// A request that was made and not yet sent.
 struct Ready {
     made: Made,
@@ -252,7 +259,7 @@ impl<'a> Actor<'a> {
         self.reopen_if_closed(send).await?;
         let ready = self.prepare(send).await?;
         let link = self.link_mut(&send.on)?;
-        let request = outgoing(&ready.made, link.authority.clone());
+        let request = outgoing(&ready.made, link.authority(send));
         let port = link.port;
         let reaction = match &mut link.connection {
             Some(connection) => reaction(connection.send(request).await)?,
@@ -312,7 +319,7 @@ impl<'a> Actor<'a> {
         for send in sends {
             let ready = self.prepare(send).await?;
             let link = self.link(&send.on)?;
-            let request = outgoing(&ready.made, link.authority.clone());
+            let request = outgoing(&ready.made, link.authority(send));
             let sender = link.connection.as_ref().map(Connection::sender);
             let sender = sender.ok_or_else(|| Stop::Broken("the connection is closed".to_owned()))?;
             tasks.push((send, ready, tokio::spawn(async move { sender.send(request).await })));
@@ -363,7 +370,7 @@ impl<'a> Actor<'a> {
             step: index,
             on: send.on.clone(),
             method: request.method.clone(),
-            path: request.path.clone(),
+            path: without_secrets(&request.path, &ready.made),
             alteration: send.alter.clone(),
             changes: send.alter.as_deref().and_then(alteration::named).map(|a| a.changes.to_owned()),
             token: fingerprint(&ready.made.token),
@@ -416,6 +423,13 @@ fn outgoing(made: &Made, authority: String) -> OutgoingRequest {
         fields: made.request.fields.clone(),
         body: made.request.body.clone().into(),
     }
+}
+
+/// A path as transcripts show it: an alteration may have put token or proof into it.
+fn without_secrets(path: &str, made: &Made) -> String {
+    let secrets = [(&made.token, "(token)"), (&made.proof, "(proof)")];
+    let secrets = secrets.into_iter().filter(|(secret, _)| !secret.is_empty());
+    secrets.fold(path.to_owned(), |path, (secret, name)| path.replace(secret, name))
 }
 
 /// Bounds what a subject says.

@@ -1,5 +1,7 @@
 //! What is done in a case, step by step. The player carries it out and decides nothing.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -82,6 +84,12 @@ pub struct Send {
     /// The path; `/api/resource` if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
+    /// Host and port that the request and its proof name; those of the connection if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authority: Option<String>,
+    /// Further fields of the request, by their names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub fields: BTreeMap<String, String>,
     /// How many times, one after the other; once if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub times: Option<u32>,
@@ -246,6 +254,8 @@ impl Send {
             alter: None,
             method: None,
             path: None,
+            authority: None,
+            fields: BTreeMap::new(),
             times: None,
             expect,
             control: false,

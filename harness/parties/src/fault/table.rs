@@ -4,13 +4,16 @@ mod cache;
 mod claims;
 mod form;
 mod header;
+mod request;
+mod target;
 mod token;
 
 use ekmcheck_binding::{refusal::WireAnswer, steps::Moment};
 
 use super::{Bend, CachesBy, Fault, Variation};
 
-pub(super) const ALL: &[&[Fault]] = &[token::TABLE, form::TABLE, header::TABLE, claims::TABLE, cache::TABLE];
+pub(super) const ALL: &[&[Fault]] =
+    &[token::TABLE, form::TABLE, header::TABLE, claims::TABLE, target::TABLE, request::TABLE, cache::TABLE];
 
 const fn fault(
     name: &'static str,

@@ -21,7 +21,7 @@ pub(super) struct Credentials {
     unique: u64,
     /// Seconds that the subject's clock was moved.
     moved: i64,
-    /// By name, and by the alteration of the token if it has one.
+    /// By name, or by the alteration of a token without one.
     tokens: HashMap<TokenName, String>,
     /// By connection and token.
     proofs: HashMap<(usize, TokenName), String>,
@@ -68,7 +68,7 @@ impl Credentials {
             exporters: &link.exporters,
             other,
             method: send.method.as_deref().unwrap_or("GET"),
-            authority: &link.authority,
+            authority: send.authority.as_deref().unwrap_or(&link.authority),
             path: send.path.as_deref().unwrap_or("/api/resource"),
             claims: per_request(claims),
             signing: Signing::Live,
@@ -88,7 +88,9 @@ impl Credentials {
             setting.bound_to = owner;
         }
         let proof = self.proof(&setting, send, altered, link, links, &name, &token)?;
-        let made = recipe::make_request(&setting, token, proof, altered).map_err(|e| e.to_string())?;
+        let mut made = recipe::make_request(&setting, token, proof, altered).map_err(|e| e.to_string())?;
+        let further = send.fields.iter().map(|(name, value)| (name.clone(), value.clone().into_bytes()));
+        made.request.fields.extend(further);
         let fields = made.request.field(RequestRecipe::PROOF_FIELD);
         let proof_sent = String::from_utf8(fields).ok().filter(|p| !p.is_empty());
         Ok(Ready { made, proof_sent })
@@ -159,8 +161,9 @@ impl Credentials {
     }
 }
 
-/// An altered token is another token; any other alteration leaves the token what it is.
+/// A token with a name of the story's own is what it was made as. Of those without, an altered one is another token: it
+/// must not replace the one that the controls use.
 fn token_name(name: Option<&str>, altered: Option<&'static Alteration>) -> TokenName {
-    let of_token = altered.filter(|a| matches!(a.edit, Edit::Token(_) | Edit::TokenText(_)));
+    let of_token = altered.filter(|a| name.is_none() && matches!(a.edit, Edit::Token(_) | Edit::TokenText(_)));
     (name.unwrap_or("token").to_owned(), of_token.map(|a| a.name))
 }
