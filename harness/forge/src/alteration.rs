@@ -5,6 +5,7 @@
 mod claims;
 mod header;
 mod request;
+mod target;
 mod text;
 mod token;
 
@@ -58,7 +59,7 @@ pub struct Alteration {
 
 /// All rows, by ingredient.
 pub fn table() -> impl Iterator<Item = &'static Alteration> {
-    [request::TABLE, token::TABLE, header::TABLE, claims::TABLE, text::TABLE].into_iter().flatten()
+    [request::TABLE, token::TABLE, header::TABLE, claims::TABLE, target::TABLE, text::TABLE].into_iter().flatten()
 }
 
 /// The row of that name.

@@ -5,6 +5,7 @@
 
 pub mod alteration;
 pub mod document;
+mod dpop;
 pub mod issuer;
 pub mod keys;
 pub mod pki;

@@ -35,7 +35,7 @@ impl Exporters {
     pub const RIGHT: &'static str = "right";
 
     /// The calls that are made on every connection of the harness: the right one and the mistakes, by name.
-    pub const CALLS: [(&'static str, ExporterCall); 8] = [
+    pub const CALLS: [(&'static str, ExporterCall); 9] = [
         (Self::RIGHT, (exporter::LABEL.as_bytes(), Some(exporter::CONTEXT), exporter::LENGTH)),
         ("no-context", (exporter::LABEL.as_bytes(), None, exporter::LENGTH)),
         ("nul-context", (exporter::LABEL.as_bytes(), Some(b"\0"), exporter::LENGTH)),
@@ -43,6 +43,7 @@ impl Exporters {
         ("label-without-prefix", (b"oauth-tls-session-bound", Some(b""), exporter::LENGTH)),
         ("label-in-lower-case", (b"exporter-oauth-tls-session-bound", Some(b""), exporter::LENGTH)),
         ("channel-binding-label", (b"EXPORTER-Channel-Binding", Some(b""), exporter::LENGTH)),
+        ("other-label", (b"EXPORTER-other", Some(b""), exporter::LENGTH)),
         ("64-octets", (exporter::LABEL.as_bytes(), Some(exporter::CONTEXT), 64)),
     ];
 

@@ -5,6 +5,7 @@ mod bent;
 mod identity;
 pub(crate) mod lenient;
 mod race;
+mod sees;
 mod sight;
 mod table;
 
@@ -19,7 +20,7 @@ use ekmcheck_binding::{
     steps::Moment,
 };
 
-use crate::tokens::TokenFault;
+use crate::{tokens::TokenFault, wire::Incoming};
 
 /// A server with one thing wrong.
 #[derive(Debug, Clone, Copy)]
@@ -68,6 +69,12 @@ pub(crate) enum Bend {
     Finds(for<'a> fn(&[&'a [u8]]) -> Option<&'a [u8]>),
     /// Gets tokens wrong.
     Token(TokenFault),
+    /// Takes a request for another one.
+    Sees(fn(&mut Incoming)),
+    /// Takes the connection that first came with an X-Connection-Id for the one of every request with it.
+    ConnectionsByField,
+    /// Has a balancer before it, and takes the exporter value of the connection to that.
+    BehindBalancer,
     /// Takes the exporter value of that name for its own.
     Exports(&'static str),
     /// Believes `TLS-Exporter`.
@@ -177,6 +184,8 @@ pub(crate) enum JtiBy {
     ProofBytes,
     /// Looks first and remembers afterwards, with time in between.
     Race,
+    /// Without regard to case, white space and Unicode normal form.
+    Folded,
 }
 
 /// All faults.

@@ -52,6 +52,11 @@ pub trait Behaviour: Steps + 'static {
         Exporters::RIGHT
     }
 
+    /// What the server makes of a request before it looks at it.
+    fn sees(&self, request: &mut Incoming) {
+        let _ = request;
+    }
+
     /// The connection that a request is taken to have come on.
     fn connection_for(&self, connection: &Connection, request: &Incoming) -> Option<Connection> {
         let _ = (connection, request);
@@ -227,7 +232,7 @@ impl<B: Behaviour> Service for ResourceServer<B> {
         self.settled.send_modify(|n| *n += 1);
     }
 
-    fn request(&self, open: &Open, request: Incoming) -> Outgoing {
+    fn request(&self, open: &Open, mut request: Incoming) -> Outgoing {
         self.begun.send_modify(|n| *n += 1);
         let Some(connection) = &open.binding else {
             let challenge = b"Bearer error=\"invalid_token\"".to_vec();
@@ -238,6 +243,7 @@ impl<B: Behaviour> Service for ResourceServer<B> {
             };
         };
         let behaviour = self.guard.steps();
+        behaviour.sees(&mut request);
         let elsewhere = behaviour.connection_for(connection, &request);
         let values = |name: &str| -> Vec<&[u8]> {
             request.fields.iter().filter(|(n, _)| n == name).map(|(_, v)| v.as_slice()).collect()

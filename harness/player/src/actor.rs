@@ -132,17 +132,17 @@ struct Link<'a> {
     connection: Option<Connection>,
 }
 
+impl Link<'_> {
+    /// Host and port that a request on the connection names.
+    fn authority(&self, send: &Send) -> String {
+        send.authority.as_ref().unwrap_or(&self.authority).clone()
+    }
+}
+
 /// A request that was made and not yet sent.
 struct Ready {
     made: Made,
     proof_sent: Option<String>,
-}
-
-impl Link<'_> {
-    /// Host and port of a request.
-    fn authority_of(&self, send: &Send) -> String {
-        send.authority.clone().unwrap_or_else(|| self.authority.clone())
-    }
 }
 
 impl Ready {
@@ -299,7 +299,7 @@ impl<'a> Actor<'a> {
         self.reopen_if_closed(send).await?;
         let ready = self.prepare(send).await?;
         let link = self.link_mut(&send.on)?;
-        let request = outgoing(&ready.made, link.authority_of(send));
+        let request = outgoing(&ready.made, link.authority(send));
         let port = link.port;
         let reaction = match &mut link.connection {
             Some(connection) => reaction(&ready, connection.send(request).await)?,
@@ -359,7 +359,7 @@ impl<'a> Actor<'a> {
         for send in sends {
             let ready = self.prepare(send).await?;
             let link = self.link(&send.on)?;
-            let request = outgoing(&ready.made, link.authority_of(send));
+            let request = outgoing(&ready.made, link.authority(send));
             let sender = link.connection.as_ref().map(Connection::sender);
             let sender = sender.ok_or_else(|| Stop::Broken("the connection is closed".to_owned()))?;
             tasks.push((send, ready, tokio::spawn(async move { sender.send(request).await })));
@@ -400,7 +400,7 @@ impl<'a> Actor<'a> {
             step: index,
             on: send.on.clone(),
             method: request.method.clone(),
-            path: request.path.clone(),
+            path: without_secrets(&request.path, &ready.made),
             alteration: send.alter.clone(),
             changes: send.alter.as_deref().and_then(alteration::named).map(|a| a.changes.to_owned()),
             token: fingerprint(&ready.made.token),
@@ -453,6 +453,13 @@ fn outgoing(made: &Made, authority: String) -> OutgoingRequest {
         fields: made.request.fields.clone(),
         body: made.request.body.clone().into(),
     }
+}
+
+/// A path as transcripts show it: an alteration may have put token or proof into it.
+fn without_secrets(path: &str, made: &Made) -> String {
+    let secrets = [(&made.token, "(token)"), (&made.proof, "(proof)")];
+    let secrets = secrets.into_iter().filter(|(secret, _)| !secret.is_empty());
+    secrets.fold(path.to_owned(), |path, (secret, name)| path.replace(secret, name))
 }
 
 /// Bounds what a subject says.

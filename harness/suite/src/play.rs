@@ -4,6 +4,8 @@ mod life;
 
 pub use life::{Issue, Kept, Place, Restart, Rounds, TokenForm};
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -99,9 +101,12 @@ pub struct Send {
     /// The path; `/api/resource` if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
-    /// Host and port as the request names them; those of the connection if not given.
+    /// Host and port that the request and its proof name; those of the connection if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authority: Option<String>,
+    /// Further fields of the request, by their names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub fields: BTreeMap<String, String>,
     /// How many times, one after the other; once if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub times: Option<u32>,
@@ -279,6 +284,7 @@ impl Send {
             method: None,
             path: None,
             authority: None,
+            fields: BTreeMap::new(),
             times: None,
             expect,
             control: false,

@@ -93,6 +93,8 @@ pub(super) const TABLE: &[Alteration] = &[
         }),
     ),
     row("ekm-channel-binding-label", EKM, BAD_EKM, Proof(|p, s, _| ekm(p, s.exporters.get("channel-binding-label")))),
+    // Right only for a token that names that label, if anybody knows labels of tokens.
+    row("ekm-other-label", EKM, Leads::Open(Some(Check::Ekm)), Proof(|p, s, _| ekm(p, s.exporters.get("other-label")))),
     row("ekm-label-with-nul", EKM, BAD_EKM, Proof(|p, s, _| ekm(p, s.exporters.get("label-with-nul")))),
     row("ekm-label-without-prefix", EKM, BAD_EKM, Proof(|p, s, _| ekm(p, s.exporters.get("label-without-prefix")))),
     row("ekm-label-in-lower-case", EKM, BAD_EKM, Proof(|p, s, _| ekm(p, s.exporters.get("label-in-lower-case")))),
@@ -167,9 +169,29 @@ pub(super) const TABLE: &[Alteration] = &[
     ),
     // Not an error by itself: the same identifier at each use, for cases that repeat it.
     row("jti-fixed", JTI, Leads::Accepted, Proof(|p, _, _| p.claims.set("jti", "the-same-identifier"))),
+    // Others than that one, to whoever compares strings (RFC 7519 section 4.1.7).
+    row("jti-fixed-in-upper-case", JTI, Leads::Accepted, Proof(|p, _, _| p.claims.set("jti", "THE-SAME-IDENTIFIER"))),
+    row("jti-fixed-with-space", JTI, Leads::Accepted, Proof(|p, _, _| p.claims.set("jti", "the-same-identifier "))),
+    row("jti-fixed-composed", JTI, Leads::Accepted, Proof(|p, _, _| p.claims.set("jti", "identifi\u{e9}"))),
+    row("jti-fixed-decomposed", JTI, Leads::Accepted, Proof(|p, _, _| p.claims.set("jti", "identifie\u{301}"))),
+    row("jti-129-characters", JTI, Leads::Open(None), Proof(|p, s, _| long_jti(p, s, 129))),
+    row("jti-4096-characters", JTI, Leads::Open(Some(Check::Jti)), Proof(|p, s, _| long_jti(p, s, 4096))),
+    row("jti-7000-characters", JTI, Leads::Open(Some(Check::Jti)), Proof(|p, s, _| long_jti(p, s, 7000))),
     row("jti-empty", JTI, BAD_JTI, Proof(|p, _, _| p.claims.set("jti", ""))),
     row("jti-null", JTI, BAD_JTI, Proof(|p, _, _| p.claims.set("jti", Value::Null))),
     row("jti-number", JTI, BAD_JTI, Proof(|p, _, _| p.claims.set("jti", 7))),
+    // Registered claims that the draft does not use.
+    row(
+        "nbf-and-exp",
+        "proof.claims.exp",
+        Leads::Accepted,
+        Proof(|p, s, _| {
+            p.claims.set("nbf", s.now);
+            p.claims.set("exp", s.now + 300);
+        }),
+    ),
+    row("exp-passed", "proof.claims.exp", Leads::Open(None), Proof(|p, s, _| p.claims.set("exp", s.now - 3600))),
+    row("nbf-ahead", "proof.claims.nbf", Leads::Open(None), Proof(|p, s, _| p.claims.set("nbf", s.now + 3600))),
     row(
         "claims-unknown",
         "proof.claims",
@@ -195,6 +217,13 @@ fn ekm(proof: &mut ProofRecipe, octets: &[u8]) {
 
 fn htu(proof: &mut ProofRecipe, setting: &Setting<'_>, scheme: &str, authority: &str) {
     proof.claims.set("htu", format!("{scheme}://{authority}{}", setting.path));
+}
+
+/// An identifier of that many characters, and another one at each request.
+fn long_jti(proof: &mut ProofRecipe, setting: &Setting<'_>, length: usize) {
+    let mut jti = format!("proof-{}-", setting.unique);
+    jti.extend(std::iter::repeat_n('x', length.saturating_sub(jti.len())));
+    proof.claims.set("jti", jti);
 }
 
 fn hex(octets: &[u8]) -> String {

@@ -3,7 +3,7 @@
 use ekmcheck_binding::{base64url, refusal::Check};
 
 use super::{Alteration, Edit::Request, Leads, row};
-use crate::recipe::RequestRecipe;
+use crate::recipe::{RequestRecipe, Setting, make_token};
 
 const FIELD: &str = "request.fields.Session-Binding-Proof";
 const AUTHORIZATION: &str = "request.fields.Authorization";
@@ -78,6 +78,81 @@ pub(super) const TABLE: &[Alteration] = &[
             r.set_field("Authorization", vec![]);
         }),
     ),
+    // Where else a client may put things.
+    row(
+        "proof-in-query",
+        "request.path",
+        Leads::Refused(Check::Presence),
+        Request(|r, _| {
+            let proof = text(r.field(RequestRecipe::PROOF_FIELD));
+            r.set_field(RequestRecipe::PROOF_FIELD, vec![]);
+            r.path.push_str(&format!("?session_binding_proof={proof}"));
+        }),
+    ),
+    row(
+        "proof-in-form",
+        "request.body",
+        Leads::Refused(Check::Presence),
+        Request(|r, _| {
+            let proof = text(r.field(RequestRecipe::PROOF_FIELD));
+            r.set_field(RequestRecipe::PROOF_FIELD, vec![]);
+            form(r, &format!("session_binding_proof={proof}"));
+        }),
+    ),
+    // RFC 6750 sections 2.3 and 2.2.
+    row(
+        "token-in-query",
+        "request.path",
+        Leads::Refused(Check::Credentials),
+        Request(|r, _| {
+            let token = without_credentials(r);
+            r.path.push_str(&format!("?access_token={token}"));
+        }),
+    ),
+    row(
+        "token-in-form",
+        "request.body",
+        Leads::Refused(Check::Credentials),
+        Request(|r, _| {
+            let token = without_credentials(r);
+            form(r, &format!("access_token={token}"));
+        }),
+    ),
+    // Beside a bound token and its proof, a token of the same issuer that is bound to nothing.
+    row(
+        "unbound-token-first",
+        AUTHORIZATION,
+        Leads::Refused(Check::Authorization),
+        Request(|r, s| {
+            let fields = [bearer(&unbound(s)), r.field("Authorization")];
+            r.set_field("Authorization", fields.to_vec());
+        }),
+    ),
+    row(
+        "unbound-token-last",
+        AUTHORIZATION,
+        Leads::Refused(Check::Authorization),
+        Request(|r, s| {
+            let fields = [r.field("Authorization"), bearer(&unbound(s))];
+            r.set_field("Authorization", fields.to_vec());
+        }),
+    ),
+    row(
+        "unbound-token-in-form",
+        "request.body",
+        Leads::Open(None),
+        Request(|r, s| form(r, &format!("access_token={}", unbound(s)))),
+    ),
+    // What a token with `cnf-with-jkt` asks for besides the session-bound proof.
+    row(
+        "dpop-proof",
+        "request.fields.DPoP",
+        Leads::Open(None),
+        Request(|r, s| {
+            let token = text(r.field("Authorization").split_off("Bearer ".len()));
+            r.set_field("DPoP", crate::dpop::proof(s, &token).into_iter().map(String::into_bytes).collect());
+        }),
+    ),
     row(
         "method-override-field",
         "request.fields.X-HTTP-Method-Override",
@@ -123,6 +198,34 @@ pub(super) const TABLE: &[Alteration] = &[
 fn proof_fields(request: &mut RequestRecipe, change: impl FnOnce(Vec<u8>) -> Vec<Vec<u8>>) {
     let proof = request.field(RequestRecipe::PROOF_FIELD);
     request.set_field(RequestRecipe::PROOF_FIELD, change(proof));
+}
+
+/// A token that may be used without any proof; empty, so that nothing is gained, if none can be made.
+fn unbound(setting: &Setting<'_>) -> String {
+    make_token(setting, super::named("cnf-absent")).unwrap_or_default()
+}
+
+fn bearer(token: &str) -> Vec<u8> {
+    format!("Bearer {token}").into_bytes()
+}
+
+/// Takes token and proof out of the request, and returns the token.
+fn without_credentials(request: &mut RequestRecipe) -> String {
+    let token = request.field("Authorization").split_off("Bearer ".len());
+    request.set_field("Authorization", vec![]);
+    request.set_field(RequestRecipe::PROOF_FIELD, vec![]);
+    text(token)
+}
+
+/// Sends a form, which is what POST does.
+fn form(request: &mut RequestRecipe, content: &str) {
+    "POST".clone_into(&mut request.method);
+    request.set_field("Content-Type", vec![b"application/x-www-form-urlencoded".to_vec()]);
+    request.body = content.as_bytes().to_vec();
+}
+
+fn text(octets: Vec<u8>) -> String {
+    String::from_utf8(octets).unwrap_or_default()
 }
 
 fn scheme(request: &mut RequestRecipe, scheme: &str) {

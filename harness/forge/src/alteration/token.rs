@@ -47,6 +47,13 @@ pub(super) const TABLE: &[Alteration] = &[
             t.claims.set("aud", "https://other.ekmcheck.example");
         }),
     ),
+    row("token-typ-jwt", "token.header.typ", Leads::Refused(Check::Token), Token(|t, _| t.header.set("typ", "JWT"))),
+    row(
+        "token-typ-security-event",
+        "token.header.typ",
+        Leads::Refused(Check::Token),
+        Token(|t, _| t.header.set("typ", "secevent+jwt")),
+    ),
     // Not an error: a token that lives for ten seconds, for cases that let it expire.
     row("token-short-lived", "token.claims.exp", Leads::Accepted, Token(|t, s| t.claims.set("exp", s.now + 10))),
     row(
@@ -109,6 +116,17 @@ pub(super) const TABLE: &[Alteration] = &[
         }),
     ),
     row(
+        "cnf-of-another-end",
+        X5T,
+        Leads::Refused(Check::Certificate),
+        Token(|t, s| {
+            let mut octets = *s.bound_to.certificate.thumbprint().octets();
+            // The first 24 octets stay, which are 32 of the 43 characters.
+            octets.iter_mut().skip(24).for_each(|octet| *octet ^= 0xff);
+            x5t(t, ekmcheck_binding::base64url::encode(&octets));
+        }),
+    ),
+    row(
         "cnf-padded",
         X5T,
         Leads::Refused(Check::Confirmation),
@@ -152,6 +170,8 @@ pub(super) const TABLE: &[Alteration] = &[
             tls_exp(t, s, json!(exporter::LABEL.to_ascii_uppercase()));
         }),
     ),
+    row("tls-exp-twice-null-first", TLS_EXP, Leads::Refused(Check::Token), Token(|t, s| tls_exp_and_null(t, s, true))),
+    row("tls-exp-twice-null-last", TLS_EXP, Leads::Refused(Check::Token), Token(|t, s| tls_exp_and_null(t, s, false))),
     row("cnf-string", CNF, Leads::Refused(Check::Confirmation), Token(|t, _| t.claims.set("cnf", "bound"))),
     row(
         "cnf-array",
@@ -197,6 +217,35 @@ pub(super) const TABLE: &[Alteration] = &[
             t.claims.set("cnf", json!({"x5t#S256": s.bound_to.certificate.thumbprint().to_string()}));
         }),
     ),
+    row(
+        "tls-exp-at-top-level",
+        TLS_EXP,
+        Leads::Open(None),
+        Token(|t, s| {
+            t.claims.set("cnf", json!({"x5t#S256": s.bound_to.certificate.thumbprint().to_string()}));
+            t.claims.set("tls_exp", exporter::LABEL);
+        }),
+    ),
+    row(
+        "tls-exp-name-in-upper-case",
+        TLS_EXP,
+        Leads::Open(None),
+        Token(|t, s| {
+            let x5t = s.bound_to.certificate.thumbprint().to_string();
+            t.claims.set("cnf", json!({"x5t#S256": x5t, "TLS_EXP": exporter::LABEL}));
+        }),
+    ),
+    // A token that asks for a DPoP proof as well; see `dpop-proof`.
+    row(
+        "cnf-with-jkt",
+        CNF,
+        Leads::Open(Some(Check::Confirmation)),
+        Token(|t, s| {
+            let mut cnf = cnf(s);
+            cnf["jkt"] = json!(crate::dpop::thumbprint());
+            t.claims.set("cnf", cnf);
+        }),
+    ),
     row("cnf-absent", CNF, Leads::Open(None), Token(|t, _| t.claims.remove("cnf"))),
 ];
 
@@ -218,4 +267,11 @@ fn tls_exp(token: &mut TokenRecipe, setting: &Setting<'_>, value: Value) {
     let mut cnf = cnf(setting);
     cnf["tls_exp"] = value;
     token.claims.set("cnf", cnf);
+}
+
+/// The name twice within `cnf`, once with the label and once with null.
+fn tls_exp_and_null(token: &mut TokenRecipe, setting: &Setting<'_>, null_first: bool) {
+    let (x5t, label) = (setting.bound_to.certificate.thumbprint().to_string(), format!("\"{}\"", exporter::LABEL));
+    let (first, last) = if null_first { ("null", &label[..]) } else { (&label[..], "null") };
+    token.claims.set_raw("cnf", &format!(r#"{{"x5t#S256":"{x5t}","tls_exp":{first},"tls_exp":{last}}}"#));
 }

@@ -11,7 +11,7 @@ use ekmcheck_binding::{
     cache::{ConnectionId, EntryKey, Scope},
     certificate::Certificate,
     confirmation::Confirmation,
-    digest::{Thumbprint, TokenHash},
+    digest::{Thumbprint, TokenHash, sha256},
     exporter::ExporterValue,
     guard::{Connection, Policy, Request},
     json::{Object, Value},
@@ -41,6 +41,8 @@ pub struct Bent {
 struct Memory {
     /// The thumbprint of the certificate that a field of the request named, by connection.
     believed: BTreeMap<ConnectionId, Thumbprint>,
+    /// The connection that came first with a name, by that name.
+    named: BTreeMap<String, Connection>,
     /// Identifiers, proofs, or what else may come once only.
     seen: BTreeSet<String>,
     /// What came first, by what it came for.
@@ -262,12 +264,13 @@ impl Steps for Bent {
         if self.has(|b| matches!(b, Bend::Absent("iat"))) && proof.claims.member("iat").is_none() {
             return Ok(RequestClaims { iat: f64::NAN, jti: None, htm: None, htu: None });
         }
-        if self.jti_by() == Some(JtiBy::ProofBytes) {
-            let mut claims = read.request_claims()?;
-            claims.jti = claims.jti.map(|_| base64url::encode(&proof.signature));
-            return Ok(claims);
-        }
-        read.request_claims()
+        let mut claims = read.request_claims()?;
+        claims.jti = match self.jti_by() {
+            Some(JtiBy::ProofBytes) => claims.jti.map(|_| base64url::encode(&proof.signature)),
+            Some(JtiBy::Folded) => claims.jti.map(|jti| jti.trim().to_lowercase().replace("e\u{301}", "\u{e9}")),
+            _ => claims.jti,
+        };
+        Ok(claims)
     }
 
     fn iat(&self, iat: f64, policy: &Policy, now: f64) -> Result<(), Refusal> {
@@ -404,6 +407,14 @@ impl Behaviour for Bent {
         name.unwrap_or(Exporters::RIGHT)
     }
 
+    fn sees(&self, request: &mut Incoming) {
+        for bend in self.bends {
+            if let Bend::Sees(change) = bend {
+                change(request);
+            }
+        }
+    }
+
     fn connection_for(&self, connection: &Connection, request: &Incoming) -> Option<Connection> {
         let field = |name: &str| {
             let value = request.fields.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_slice())?;
@@ -418,6 +429,14 @@ impl Behaviour for Bent {
             && let Some(exporter) = self.live().exporter_of_session(&connection.certificate.thumbprint())
         {
             other.exporter = exporter;
+        }
+        if self.has(|b| matches!(b, Bend::BehindBalancer)) {
+            other.exporter = ExporterValue::new(sha256(connection.exporter.octets()));
+        }
+        if self.has(|b| matches!(b, Bend::ConnectionsByField))
+            && let Some(name) = field("x-connection-id")
+        {
+            return Some(self.memory().named.entry(name.to_owned()).or_insert(other).clone());
         }
         let proxy = self.has(|b| matches!(b, Bend::BelievesProxy));
         if (proxy || self.has(|b| matches!(b, Bend::BelievesExporterField)))

@@ -148,14 +148,21 @@ pub(crate) fn last_wins(octets: &[u8]) -> Option<Object> {
 }
 
 pub(crate) fn first_wins(octets: &[u8]) -> Option<Object> {
-    let Members(members) = serde_json::from_slice(octets).ok()?;
+    Some(first_of_each(serde_json::from_slice(octets).ok()?))
+}
+
+fn first_of_each(Members(members): Members) -> Object {
     let mut kept: Vec<(String, Value)> = Vec::new();
-    for (name, value) in members {
+    for (name, member) in members {
         if !kept.iter().any(|(n, _)| *n == name) {
-            kept.push((name, convert(value)));
+            let value = match member {
+                Member::Object(members) => Value::Object(first_of_each(members)),
+                Member::Other(value) => convert(value),
+            };
+            kept.push((name, value));
         }
     }
-    Some(Object::from_members(kept))
+    Object::from_members(kept)
 }
 
 fn proof(
@@ -202,7 +209,14 @@ fn convert(value: serde_json::Value) -> Value {
 }
 
 /// All members of an object, duplicates included.
-struct Members(Vec<(String, serde_json::Value)>);
+struct Members(Vec<(String, Member)>);
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Member {
+    Object(Members),
+    Other(serde_json::Value),
+}
 
 impl<'de> Deserialize<'de> for Members {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -5,6 +5,8 @@ mod claims;
 mod form;
 mod header;
 mod life;
+mod request;
+mod target;
 mod token;
 
 use ekmcheck_binding::{refusal::WireAnswer, steps::Moment};
@@ -12,7 +14,7 @@ use ekmcheck_binding::{refusal::WireAnswer, steps::Moment};
 use super::{Bend, CachesBy, Fault, Variation};
 
 pub(super) const ALL: &[&[Fault]] =
-    &[token::TABLE, form::TABLE, header::TABLE, claims::TABLE, cache::TABLE, life::TABLE];
+    &[token::TABLE, form::TABLE, header::TABLE, claims::TABLE, target::TABLE, request::TABLE, cache::TABLE, life::TABLE];
 
 const fn fault(
     name: &'static str,

@@ -24,7 +24,7 @@ pub(super) struct Credentials {
     unique: u64,
     /// Seconds that the subject's clock was moved.
     moved: i64,
-    /// By name, and by the alteration of the token if it has one.
+    /// By name, or by the alteration of a token without one.
     tokens: HashMap<TokenName, String>,
     /// What introspection says, by the name of the token.
     looked_up: HashMap<String, LookedUp>,
@@ -135,7 +135,9 @@ impl Credentials {
             setting.bound_to = owner;
         }
         let proof = self.proof(&setting, send, altered, link, links, &name, &token)?;
-        let made = recipe::make_request(&setting, token, proof, altered).map_err(|e| e.to_string())?;
+        let mut made = recipe::make_request(&setting, token, proof, altered).map_err(|e| e.to_string())?;
+        let further = send.fields.iter().map(|(name, value)| (name.clone(), value.clone().into_bytes()));
+        made.request.fields.extend(further);
         let fields = made.request.field(RequestRecipe::PROOF_FIELD);
         let proof_sent = String::from_utf8(fields).ok().filter(|p| !p.is_empty());
         Ok(Ready { made, proof_sent })
@@ -225,9 +227,10 @@ fn text(form: TokenForm, unique: u64, jwt: &str) -> String {
     }
 }
 
-/// An altered token is another token; any other alteration leaves the token what it is.
+/// A token with a name of the story's own is what it was made as. Of those without, an altered one is another token: it
+/// must not replace the one that the controls use.
 fn token_name(name: Option<&str>, altered: Option<&'static Alteration>) -> TokenName {
-    let of_token = altered.filter(|a| matches!(a.edit, Edit::Token(_) | Edit::TokenText(_)));
+    let of_token = altered.filter(|a| name.is_none() && matches!(a.edit, Edit::Token(_) | Edit::TokenText(_)));
     (name.unwrap_or("token").to_owned(), of_token.map(|a| a.name))
 }
 

@@ -67,7 +67,7 @@ impl Actor<'_> {
     pub(super) async fn abandon(&mut self, send: &Send) -> Result<(), Stop> {
         let ready = self.prepare(send).await?;
         let link = self.link_mut(&send.on)?;
-        let request = outgoing(&ready.made, link.authority_of(send));
+        let request = outgoing(&ready.made, link.authority(send));
         let Some(connection) = link.connection.take() else {
             return Err(Stop::Broken(format!("connection {:?} is closed", send.on)));
         };

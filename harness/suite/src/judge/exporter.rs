@@ -39,6 +39,7 @@ fn sentence(name: &str) -> &str {
         "label-without-prefix" => "the value exported under the label without EXPORTER-",
         "label-in-lower-case" => "the value exported under the label in lower case",
         "channel-binding-label" => "the value of the label EXPORTER-Channel-Binding (RFC 9266)",
+        "other-label" => "the value of the label EXPORTER-other, which the token may have named",
         "64-octets" => "a 64-octet export",
         "truncated" => "the first 32 octets of a 64-octet export; in TLS 1.3 the length is an input",
         "31-octets" => "the first 31 octets of the right value",

@@ -294,6 +294,12 @@ pub(super) const TABLE: &[Fault] = &[
         &["rs.jti.same-jti-other-client"],
     ),
     fault(
+        "jti-folded",
+        "compares jti without regard to case, white space and Unicode normal form",
+        &[Bend::Jti(JtiBy::Folded)],
+        &["rs.jti.differs-in-case", "rs.jti.differs-in-white-space", "rs.jti.differs-in-normal-form"],
+    ),
+    fault(
         "jti-burned-first",
         "uses jti up before the other checks",
         &[Bend::BurnsJti],

@@ -158,7 +158,7 @@ pub(super) const TABLE: &[Fault] = &[
             const KNOWN: [&str; 6] = ["ath", "ekm", "iat", "jti", "htm", "htu"];
             s.proof.is_some_and(|p| p.claims.members().iter().any(|(n, _)| !KNOWN.contains(&n.as_str())))
         })],
-        &["rs.accept.unknown-claims"],
+        &["rs.accept.unknown-claims", "rs.accept.nbf-and-exp"],
     ),
     fault(
         "escapes-refused",

@@ -59,6 +59,12 @@ pub(super) const TABLE: &[Fault] = &[
         &["rs.token.another-audience"],
     ),
     fault(
+        "token-typ-unchecked",
+        "does not look at the token's typ",
+        &[Bend::Token(TokenFault::Typ)],
+        &["rs.token.typ-jwt", "rs.token.typ-security-event"],
+    ),
+    fault(
         "token-valid-for-ever",
         "does not look again at a token that was valid once",
         &[Bend::Token(TokenFault::ValidForEver)],
@@ -72,15 +78,15 @@ pub(super) const TABLE: &[Fault] = &[
     ),
     fault(
         "token-last-duplicate-wins",
-        "takes the last of two cnf members",
+        "takes the last of two members of a token with the same name",
         &[Bend::Token(TokenFault::LastDuplicateWins)],
-        &["rs.confirmation.twice-unbound-last"],
+        &["rs.confirmation.twice-unbound-last", "rs.confirmation.tls-exp-twice-null-first"],
     ),
     fault(
         "token-first-duplicate-wins",
-        "takes the first of two cnf members",
+        "takes the first of two members of a token with the same name",
         &[Bend::Token(TokenFault::FirstDuplicateWins)],
-        &["rs.confirmation.twice-unbound-first"],
+        &["rs.confirmation.twice-unbound-first", "rs.confirmation.tls-exp-twice-null-last"],
     ),
     fault(
         "certificate-unchecked",
@@ -93,6 +99,16 @@ pub(super) const TABLE: &[Fault] = &[
         "accepts a token that is bound to any certificate of the client's chain",
         &[Bend::Also(&[Check::Certificate], |s| s.chain.iter().any(|c| s.wanted == Some(&Thumbprint::of_der(c))))],
         &["rs.confirmation.issuing-ca"],
+    ),
+    fault(
+        "certificate-by-beginning",
+        "compares the first half of the thumbprint",
+        &[Bend::Also(&[Check::Certificate], |s| {
+            s.connection
+                .zip(s.wanted)
+                .is_some_and(|(c, w)| c.certificate.thumbprint().octets()[..16] == w.octets()[..16])
+        })],
+        &["rs.confirmation.another-end"],
     ),
     fault(
         "certificate-by-pem",
