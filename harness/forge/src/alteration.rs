@@ -3,8 +3,13 @@
 //! Three uses: frozen into `vectors/`, applied live by `scenarios/`, and recombined by `fuzz/`.
 
 mod claims;
+mod curve;
 mod header;
+mod jose;
+mod members;
 mod request;
+mod rsa;
+mod size;
 mod text;
 mod token;
 
@@ -50,15 +55,20 @@ pub struct Alteration {
     pub changes: &'static str,
     /// What it should lead to.
     pub leads: Leads,
+    /// The client whose kind of key it says something about.
+    pub client: &'static str,
     /// Whether it takes a value from another live connection of the same client.
     pub needs_other: bool,
+    /// Whether it names an address that somebody listens at.
+    pub needs_canary: bool,
     /// The change.
     pub edit: Edit,
 }
 
 /// All rows, by ingredient.
 pub fn table() -> impl Iterator<Item = &'static Alteration> {
-    [request::TABLE, token::TABLE, header::TABLE, claims::TABLE, text::TABLE].into_iter().flatten()
+    let of_proof = [header::TABLE, rsa::TABLE, jose::TABLE, claims::TABLE, members::TABLE, text::TABLE, curve::TABLE];
+    [request::TABLE, token::TABLE, size::TABLE].into_iter().chain(of_proof).flatten()
 }
 
 /// The row of that name.
@@ -80,7 +90,18 @@ pub(crate) use claims::other_spelling;
 pub use header::pem;
 
 const fn row(name: &'static str, changes: &'static str, leads: Leads, edit: Edit) -> Alteration {
-    Alteration { name, changes, leads, needs_other: false, edit }
+    Alteration { name, changes, leads, client: "p256", needs_other: false, needs_canary: false, edit }
+}
+
+/// A row about that client's kind of key.
+const fn row_of(
+    client: &'static str,
+    name: &'static str,
+    changes: &'static str,
+    leads: Leads,
+    edit: Edit,
+) -> Alteration {
+    Alteration { client, ..row(name, changes, leads, edit) }
 }
 
 #[cfg(test)]

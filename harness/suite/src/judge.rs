@@ -106,6 +106,10 @@ impl Bench<'_> {
             match event {
                 Event::NotTestable(why) => self.own(Verdict::NotTestable, why.clone()),
                 Event::Broken(why) => self.own(Verdict::Inconclusive, why.clone()),
+                // No control excuses it, and neither does the answer.
+                Event::Fetched(true) => {
+                    self.own(self.deviation(), "connected to where the proof's header points".to_owned());
+                }
                 _ => {}
             }
         }

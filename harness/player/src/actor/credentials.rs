@@ -49,6 +49,7 @@ impl Credentials {
         link: &Link<'_>,
         links: &HashMap<String, Link<'_>>,
         other: Option<&Exporters>,
+        canary: Option<&str>,
     ) -> Result<Ready, String> {
         self.unique += 1;
         let bound_to = match &send.bound_to {
@@ -67,6 +68,7 @@ impl Credentials {
             bound_to,
             exporters: &link.exporters,
             other,
+            canary,
             method: send.method.as_deref().unwrap_or("GET"),
             authority: &link.authority,
             path: send.path.as_deref().unwrap_or("/api/resource"),
