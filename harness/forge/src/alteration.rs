@@ -65,10 +65,12 @@ pub struct Alteration {
     pub edit: Edit,
 }
 
-/// All rows, by ingredient.
+/// All rows, by ingredient, the rare ones last.
 pub fn table() -> impl Iterator<Item = &'static Alteration> {
-    let of_proof = [header::TABLE, rsa::TABLE, jose::TABLE, claims::TABLE, members::TABLE, text::TABLE, curve::TABLE];
-    [request::TABLE, token::TABLE, size::TABLE].into_iter().chain(of_proof).flatten()
+    let usual = [request::TABLE, token::TABLE, header::TABLE, claims::TABLE, text::TABLE];
+    // Behind the others: fuzzing seeds name a row by its place.
+    let rare = [rsa::TABLE, jose::TABLE, members::TABLE, curve::TABLE, size::TABLE];
+    usual.into_iter().chain(rare).flatten()
 }
 
 /// The row of that name.

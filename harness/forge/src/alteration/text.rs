@@ -24,8 +24,6 @@ const BAD_SIGNATURE: Leads = Leads::Refused(Check::Signature);
 
 pub(super) const TABLE: &[Alteration] = &[
     row("signature-altered", SIGNATURE, BAD_SIGNATURE, ProofText(|t, _| with_first_signature_character_changed(t))),
-    // Wherever it is changed, the signature is not over that any more. With the number 0 the signature itself is changed.
-    row("proof-mutated", SIGNATURE, BAD_SIGNATURE, ProofText(|t, s| mutated(t, s.unique))),
     row(
         "signature-der",
         SIGNATURE,
@@ -244,6 +242,8 @@ pub(super) const TABLE: &[Alteration] = &[
             p.claims.rename_raw("ath", "\"\\u0061th\"");
         }),
     ),
+    // Wherever it is changed, the signature is not over that any more. With the number 0 the signature itself is changed.
+    row("proof-mutated", SIGNATURE, BAD_SIGNATURE, ProofText(|t, s| mutated(t, s.unique))),
 ];
 
 pub(super) fn with_first_signature_character_changed(jws: &str) -> String {
