@@ -117,6 +117,7 @@ impl Inputs {
             bound_to: client,
             exporters: &exporters,
             other: None,
+            canary: None,
             method: METHOD,
             authority: AUTHORITY,
             path: PATH,

@@ -3,8 +3,13 @@
 //! Three uses: frozen into `vectors/`, applied live by `scenarios/`, and recombined by `fuzz/`.
 
 mod claims;
+mod curve;
 mod header;
+mod jose;
+mod members;
 mod request;
+mod rsa;
+mod size;
 mod target;
 mod text;
 mod token;
@@ -51,15 +56,22 @@ pub struct Alteration {
     pub changes: &'static str,
     /// What it should lead to.
     pub leads: Leads,
+    /// The client whose kind of key it says something about.
+    pub client: &'static str,
     /// Whether it takes a value from another live connection of the same client.
     pub needs_other: bool,
+    /// Whether it names an address that somebody listens at.
+    pub needs_canary: bool,
     /// The change.
     pub edit: Edit,
 }
 
-/// All rows, by ingredient.
+/// All rows, by ingredient, the rare ones last.
 pub fn table() -> impl Iterator<Item = &'static Alteration> {
-    [request::TABLE, token::TABLE, header::TABLE, claims::TABLE, target::TABLE, text::TABLE].into_iter().flatten()
+    let usual = [request::TABLE, token::TABLE, header::TABLE, claims::TABLE, text::TABLE];
+    // Behind the others: fuzzing seeds name a row by its place.
+    let rare = [rsa::TABLE, jose::TABLE, members::TABLE, curve::TABLE, size::TABLE, target::TABLE];
+    usual.into_iter().chain(rare).flatten()
 }
 
 /// The row of that name.
@@ -81,7 +93,18 @@ pub(crate) use claims::other_spelling;
 pub use header::pem;
 
 const fn row(name: &'static str, changes: &'static str, leads: Leads, edit: Edit) -> Alteration {
-    Alteration { name, changes, leads, needs_other: false, edit }
+    Alteration { name, changes, leads, client: "p256", needs_other: false, needs_canary: false, edit }
+}
+
+/// A row about that client's kind of key.
+const fn row_of(
+    client: &'static str,
+    name: &'static str,
+    changes: &'static str,
+    leads: Leads,
+    edit: Edit,
+) -> Alteration {
+    Alteration { client, ..row(name, changes, leads, edit) }
 }
 
 #[cfg(test)]

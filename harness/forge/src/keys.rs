@@ -6,6 +6,8 @@ mod fixed;
 mod frozen;
 mod live;
 mod mac;
+mod numbers;
+mod padding;
 
 use std::{
     fmt,
@@ -23,6 +25,9 @@ use rcgen::PublicKeyData as _;
 pub use der::{der_signature, high_s};
 pub(crate) use fixed::{fixed_key, public_rsa_key};
 pub use mac::{Sha, hmac, hmac_sha256};
+pub(crate) use numbers::{Number, ed25519_plus_order, with_numbers};
+pub use numbers::{ed25519_reduced, p256_of_ones, p256_out_of_range, p256_reduced};
+pub use padding::{RsaPadding, is_pss_with_any_salt, rsa_opened};
 
 /// Why a key cannot be made, read or used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -16,7 +16,7 @@ use crate::{
     alteration::{Alteration, Edit},
     document::Document,
     issuer::Issuer,
-    keys::{Key, Signing, hmac_sha256},
+    keys::{Key, RsaPadding, Signing, hmac_sha256},
     pki::{Identity, Pki},
 };
 
@@ -96,6 +96,8 @@ pub struct Setting<'a> {
     pub exporters: &'a Exporters,
     /// What another live connection of the same client exports, where an alteration asks for one.
     pub other: Option<&'a Exporters>,
+    /// Where the harness listens for whoever fetches what a proof points at, as a URL; made up where nobody listens.
+    pub canary: Option<&'a str>,
     /// The method of the request.
     pub method: &'a str,
     /// Host and port of the resource server.
@@ -155,6 +157,8 @@ pub enum ProofSigner {
     Hmac(Vec<u8>),
     /// These octets stand where the signature belongs.
     Octets(Vec<u8>),
+    /// The client's RSA key, with a padding that is not what `alg` says.
+    Rsa(RsaPadding),
 }
 
 /// A proof under construction.
@@ -190,6 +194,8 @@ pub enum Spelling {
     WithTab,
     /// With the unused bits of the last character set.
     UnusedBits,
+    /// The octets themselves (RFC 7797); where they are not UTF-8, as near as that comes.
+    Unencoded,
 }
 
 impl Spelling {
@@ -203,6 +209,7 @@ impl Spelling {
             Self::WithSpace => with(' '),
             Self::WithTab => with('\t'),
             Self::UnusedBits => crate::alteration::other_spelling(&right),
+            Self::Unencoded => String::from_utf8_lossy(octets).into_owned(),
         }
     }
 }
@@ -363,7 +370,7 @@ pub fn make_request(
 }
 
 impl ProofRecipe {
-    fn sign(&self, setting: &Setting<'_>) -> Result<String, ForgeError> {
+    pub(crate) fn sign(&self, setting: &Setting<'_>) -> Result<String, ForgeError> {
         let header = self.header_spelling.spell(&self.header.octets());
         let input = format!("{header}.{}", self.claims_spelling.spell(&self.claims.octets()));
         let by = |key: &Key| key.sign(self.algorithm, input.as_bytes(), setting.signing);
@@ -376,6 +383,7 @@ impl ProofRecipe {
             ProofSigner::Ca => by(&setting.pki.intermediate().key)?,
             ProofSigner::Hmac(key) => hmac_sha256(key, input.as_bytes()).to_vec(),
             ProofSigner::Octets(octets) => octets.clone(),
+            ProofSigner::Rsa(padding) => padding.sign(&setting.client.key, input.as_bytes())?,
         };
         Ok(format!("{input}.{}", base64url::encode(&signature)))
     }

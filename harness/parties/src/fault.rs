@@ -81,6 +81,8 @@ pub(crate) enum Bend {
     BelievesExporterField,
     /// Believes certificate fields about whom the token may belong to.
     BelievesCertificateFields,
+    /// Believes the certificate in the proof's header about whom the token may belong to.
+    BelievesX5c,
     /// Believes both as if a proxy had sent them.
     BelievesProxy,
     /// What a cache entry is kept by.

@@ -1,5 +1,6 @@
 //! Carries out the steps of one play and writes down what happens. Decides nothing.
 
+mod canary;
 mod credentials;
 mod life;
 mod upkeep;
@@ -26,6 +27,7 @@ use crate::{
     subject::{Party, Started, check_name},
     world::{ClientKey, World},
 };
+use canary::Canary;
 use credentials::Credentials;
 
 /// The longest that one step may take.
@@ -68,6 +70,7 @@ pub(crate) async fn play(
         shared: HashMap::new(),
         links: HashMap::new(),
         credentials: Credentials::new(bounds.unique),
+        canary: None,
         events: Vec::new(),
         connections: 0,
         opened: HashMap::new(),
@@ -84,6 +87,7 @@ pub(crate) async fn play(
         }
     }
     actor.drain_sights();
+    actor.events.extend(actor.canary.as_ref().map(|canary| Event::Fetched(canary.was_touched())));
     actor.hang_up().await;
     Transcript { case: case.id.clone(), transport, temper: play.temper, events: actor.events }
 }
@@ -106,6 +110,8 @@ struct Actor<'a> {
     shared: HashMap<String, Arc<ClientTls>>,
     links: HashMap<String, Link<'a>>,
     credentials: Credentials,
+    /// Listens since an alteration asked for it.
+    canary: Option<Canary>,
     events: Vec<Event>,
     connections: usize,
     /// How many connections each server has been asked for since it was started.
@@ -328,9 +334,13 @@ impl<'a> Actor<'a> {
             Some(name) => Some(alteration::named(name).ok_or_else(|| Stop::Broken(format!("no alteration {name:?}")))?),
         };
         let other = self.other_exporters(send, altered).await?;
+        if self.canary.is_none() && altered.is_some_and(|a| a.needs_canary) {
+            self.canary = Some(Canary::new().map_err(|e| Stop::Broken(format!("nothing can listen: {e}")))?);
+        }
+        let canary = self.canary.as_ref().map(Canary::url);
         let link = self.links.get(&send.on).ok_or_else(|| Stop::Broken(format!("no connection {:?}", send.on)))?;
         self.credentials
-            .request(self.world, self.case, send, altered, link, &self.links, other.as_ref())
+            .request(self.world, self.case, send, altered, link, &self.links, other.as_ref(), canary)
             .map_err(Stop::Broken)
     }
 

@@ -120,11 +120,7 @@ impl Plan {
         let altered = |claim| changes == format!("proof.claims.{claim}");
         Self {
             name,
-            client: match name {
-                "alg-fully-specified" => "ed25519",
-                "alg-rs256" | "alg-ps384" => "rsa2048",
-                _ => "p256",
-            },
+            client: row.client,
             claims: PerRequest { jti: altered("jti"), htm: altered("htm"), htu: altered("htu") },
             edit: Some(*row),
             in_table: true,
@@ -209,7 +205,15 @@ fn unaltered() -> impl Iterator<Item = Plan> {
     ];
     let free = free.map(|(name, algorithm, edit)| {
         let leads = Leads::Open(None);
-        let edit = Alteration { name, changes: "proof.header.alg", leads, needs_other: false, edit };
+        let edit = Alteration {
+            name,
+            changes: "proof.header.alg",
+            leads,
+            client: "rsa2048",
+            needs_other: false,
+            needs_canary: false,
+            edit,
+        };
         let title = format!("{right}, signed with {algorithm}, which not every verifier has to support.");
         Plan { edit: Some(edit), leads, ..Plan::valid(name, "rsa2048", &title) }
     });

@@ -116,6 +116,10 @@ impl Bench<'_> {
                 Event::Kept(kept) if reliable && !kept.kept => {
                     self.own(self.deviation(), format!("the connection {:?} was closed after a refusal", kept.on));
                 }
+                // No control excuses it, and neither does the answer.
+                Event::Fetched(true) => {
+                    self.own(self.deviation(), "connected to where the proof's header points".to_owned());
+                }
                 _ => {}
             }
         }

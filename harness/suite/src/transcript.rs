@@ -40,6 +40,8 @@ pub enum Event {
     Migrated(Migrated),
     /// The client took another connection id; the connection by name.
     IdRotated(String),
+    /// Whether anything had connected, by the end, to the address that the header of a proof points at.
+    Fetched(bool),
     /// The subject's clock was moved by these seconds.
     ClockMoved(i64),
     /// A request went out and the connection was reset without waiting for the answer; the connection by name.

@@ -4,7 +4,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ekmcheck_binding::{algorithm::Algorithm, base64url, proof, refusal::Check};
 use serde_json::{Value, json};
 
-use super::{Alteration, Edit::Proof, Leads, row};
+use super::{Alteration, Edit::Proof, Leads, row, row_of};
 use crate::recipe::{ProofRecipe, ProofSigner};
 
 const TYP: &str = "proof.header.typ";
@@ -102,9 +102,9 @@ pub(super) const TABLE: &[Alteration] = &[
             p.header.set("alg", p.algorithm.name());
         }),
     ),
-    row("alg-fully-specified", ALG, Leads::Open(None), Proof(|p, _, _| p.header.set("alg", "Ed25519"))),
-    row("alg-rs256", ALG, Leads::Open(None), Proof(|p, _, _| other_rsa(p, Algorithm::Rs256))),
-    row("alg-ps384", ALG, Leads::Open(None), Proof(|p, _, _| other_rsa(p, Algorithm::Ps384))),
+    row_of("ed25519", "alg-fully-specified", ALG, Leads::Open(None), Proof(|p, _, _| p.header.set("alg", "Ed25519"))),
+    row_of("rsa2048", "alg-rs256", ALG, Leads::Open(None), Proof(|p, _, _| other_rsa(p, Algorithm::Rs256))),
+    row_of("rsa2048", "alg-ps384", ALG, Leads::Open(None), Proof(|p, _, _| other_rsa(p, Algorithm::Ps384))),
     row("hmac-certificate-der", ALG, BAD_ALG, Proof(|p, s, _| hmac(p, s.client.certificate.der().to_vec()))),
     row(
         "hmac-certificate-pem",
@@ -256,7 +256,7 @@ fn hmac(proof: &mut ProofRecipe, key: Vec<u8>) {
     proof.signer = ProofSigner::Hmac(key);
 }
 
-fn other_rsa(proof: &mut ProofRecipe, algorithm: Algorithm) {
+pub(super) fn other_rsa(proof: &mut ProofRecipe, algorithm: Algorithm) {
     proof.algorithm = algorithm;
     proof.header.set("alg", algorithm.name());
 }

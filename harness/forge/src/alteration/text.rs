@@ -242,6 +242,8 @@ pub(super) const TABLE: &[Alteration] = &[
             p.claims.rename_raw("ath", "\"\\u0061th\"");
         }),
     ),
+    // Wherever it is changed, the signature is not over that any more. With the number 0 the signature itself is changed.
+    row("proof-mutated", SIGNATURE, BAD_SIGNATURE, ProofText(|t, s| mutated(t, s.unique))),
 ];
 
 pub(super) fn with_first_signature_character_changed(jws: &str) -> String {
@@ -249,6 +251,26 @@ pub(super) fn with_first_signature_character_changed(jws: &str) -> String {
     // The first character: the last one may carry bits that do not count.
     let first = if signature.starts_with('A') { 'B' } else { 'A' };
     format!("{input}.{first}{}", signature.get(1..).unwrap_or_default())
+}
+
+/// One character replaced by another of the alphabet; which, and by which, depends on the number alone. The last one of
+/// a segment is left: it may carry bits that do not count.
+fn mutated(jws: &str, number: u64) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut octets = jws.as_bytes().to_vec();
+    let is_last = |at: usize| octets.get(at + 1).is_none_or(|next| *next == b'.');
+    let places: Vec<usize> = (0..octets.len()).rev().filter(|at| octets[*at] != b'.' && !is_last(*at)).collect();
+    // Numbers that follow each other are to go to distant places (Fibonacci hashing).
+    let spread = number.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let [place, step] = [spread >> 40, (spread >> 8) % 63].map(|n| usize::try_from(n).unwrap_or_default());
+    let at = places.get(place % places.len().max(1));
+    if let Some(octet) = at.and_then(|at| octets.get_mut(*at))
+        && let Some(value) = ALPHABET.iter().position(|c| c == octet)
+        && let Some(other) = ALPHABET.get((value + 1 + step) % 64)
+    {
+        *octet = *other;
+    }
+    String::from_utf8_lossy(&octets).into_owned()
 }
 
 /// Adds a member so that the length leaves room for padding and for unused bits.

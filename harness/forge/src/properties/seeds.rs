@@ -11,6 +11,7 @@ use super::{
     values::JSON,
 };
 use crate::{
+    alteration::Edit,
     keys::Signing,
     recipe::{PerRequest, Setting},
 };
@@ -33,15 +34,16 @@ pub(super) fn proof_bytes() -> Vec<Seed> {
         let setting = Setting { signing: Signing::Frozen, claims, ..scene.setting() };
         seeds.push((format!("right-{name}"), scene.proof(&setting, scene.token(), &[]).into_bytes()));
     }
-    let scene = Scene::new(&plan);
-    let setting = Setting { signing: Signing::Frozen, claims, ..scene.setting() };
-    for row in stage.proof_rows.iter().filter(|row| READABLE.contains(&row.changes)) {
-        let proof = scene.proof(&setting, scene.token(), &[Step::Row(Row(row))]);
-        seeds.push((row.name.to_owned(), proof.into_bytes()));
-    }
-    for row in &stage.text_rows {
-        let right = scene.proof(&setting, scene.token(), &[]);
-        seeds.push((row.name.to_owned(), Rewrite::Row(Row(row)).rewritten(right, &setting).into_bytes()));
+    let rows = stage.proof_rows.iter().filter(|row| READABLE.contains(&row.changes)).chain(&stage.text_rows);
+    for row in rows {
+        let scene = Scene { client: stage.client(row.client), ..Scene::new(&plan) };
+        let setting = Setting { signing: Signing::Frozen, claims, ..scene.setting() };
+        let row = Row(row);
+        let proof = match row.0.edit {
+            Edit::ProofText(_) => Rewrite::Row(row).rewritten(scene.proof(&setting, scene.token(), &[]), &setting),
+            _ => scene.proof(&setting, scene.token(), &[Step::Row(row)]),
+        };
+        seeds.push((row.0.name.to_owned(), proof.into_bytes()));
     }
     seeds
 }
@@ -64,17 +66,12 @@ pub(super) fn proof_structured() -> Vec<Seed> {
         add("attack", attack.name, &[0, ALL_CLAIMS, 0, 0, ALTERED, index]);
     }
     for (index, row) in (0..).zip(&stage().proof_rows) {
-        // These rows say something about one kind of key.
-        let client = match row.name {
-            "alg-fully-specified" => "ed25519",
-            "alg-rs256" | "alg-ps384" => "rsa2048",
-            _ => CLIENTS[0],
-        };
-        let client = (0..).zip(USUAL).find(|(_, name)| *name == client).map_or(0, |(index, _)| index);
+        let client = (0..).zip(USUAL).find(|(_, name)| *name == row.client).map_or(0, |(index, _)| index);
         add("row", row.name, &[client, ALL_CLAIMS, 0, 0, 0, 1, 0, 0, index]);
     }
     for (index, row) in (0..).zip(&stage().text_rows) {
-        add("row", row.name, &[0, ALL_CLAIMS, 0, 0, 0, 1, REWRITE, 0, index]);
+        let client = (0..).zip(USUAL).find(|(_, name)| *name == row.client).map_or(0, |(index, _)| index);
+        add("row", row.name, &[client, ALL_CLAIMS, 0, 0, 0, 1, REWRITE, 0, index]);
     }
     // The boundaries of all common types of number.
     for (index, number) in (0..).zip(JSON).take_while(|(_, text)| *text != "null") {

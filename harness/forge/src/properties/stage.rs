@@ -4,7 +4,7 @@ use std::{cell::RefCell, sync::OnceLock};
 
 use aws_lc_rs::digest;
 use ekmcheck_binding::{
-    algorithm::Algorithm,
+    algorithm::{Algorithm, KeyKind},
     base64url,
     cache::ConnectionId,
     exporter::ExporterValue,
@@ -132,6 +132,7 @@ impl Stage {
             bound_to: client,
             exporters: &self.here,
             other: Some(&self.there),
+            canary: None,
             method: METHOD,
             authority: AUTHORITY,
             path: PATHS[0],
@@ -225,7 +226,9 @@ impl<'a> Scene<'a> {
             name: "steps",
             changes: "proof",
             leads: Leads::Open(None),
+            client: CLIENTS[0],
             needs_other: false,
+            needs_canary: false,
             edit: Edit::Proof(take),
         };
         STEPS.set(steps.to_vec());
@@ -239,12 +242,16 @@ impl<'a> Scene<'a> {
 
 /// Lets every signer sign: with what it can, where the steps asked for an algorithm of another type of key.
 fn settle(proof: &mut ProofRecipe, setting: &Setting<'_>) {
+    if matches!((&proof.signer, setting.client.key.kind()), (ProofSigner::Rsa(_), kind) if !matches!(kind, KeyKind::Rsa(_)))
+    {
+        proof.signer = ProofSigner::Client;
+    }
     let key: Option<&Key> = match &proof.signer {
         ProofSigner::Client => Some(&setting.client.key),
         ProofSigner::Identity(name) => setting.pki.identity(name).map(|i| &i.key),
         ProofSigner::Server => Some(&setting.pki.server().key),
         ProofSigner::Ca => Some(&setting.pki.intermediate().key),
-        ProofSigner::Hmac(_) | ProofSigner::Octets(_) => None,
+        ProofSigner::Hmac(_) | ProofSigner::Octets(_) | ProofSigner::Rsa(_) => None,
     };
     let Some(kind) = key.map(Key::kind) else { return };
     let family = |algorithm: Algorithm| {

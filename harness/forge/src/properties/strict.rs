@@ -60,7 +60,8 @@ pub(super) fn object(octets: &[u8]) -> Reading {
     }
 }
 
-/// As [`object`], with numbers beyond a double brought down to 10^200 times their digits: still far beyond any time.
+/// As [`object`], with numbers beyond a double brought down to their first hundred digits, and an exponent to 200: still
+/// far beyond any time.
 pub(super) fn object_of_any_range(octets: &[u8]) -> Reading {
     match object(octets) {
         Reading::OutOfRange => object(&in_range(octets)),
@@ -68,7 +69,8 @@ pub(super) fn object_of_any_range(octets: &[u8]) -> Reading {
     }
 }
 
-/// Replaces the digits of exponents that lead out of range. What is no JSON stays none: the digits alone change.
+/// Replaces the digits of exponents that lead out of range, and drops digits beyond the first hundred. What is no JSON
+/// stays none: the digits alone change.
 fn in_range(octets: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(octets.len());
     let (mut at, mut in_string) = (0, false);
@@ -84,11 +86,12 @@ fn in_range(octets: &[u8]) -> Vec<u8> {
         in_string ^= octet == b'"';
         let (token, _) = rest.split_at(taken);
         let text = String::from_utf8_lossy(token);
-        match text.split_once(['e', 'E']) {
-            Some((digits, _)) if text.parse().is_ok_and(f64::is_infinite) => {
-                out.extend(digits.bytes().chain(*b"e200"));
-            }
-            _ => out.extend(token),
+        if text.parse().is_ok_and(f64::is_infinite) {
+            let (digits, exponent) = text.split_once(['e', 'E']).map_or((&*text, ""), |(digits, _)| (digits, "e200"));
+            let whole = digits.find('.').unwrap_or(digits.len());
+            out.extend(digits.bytes().take(whole.min(100)).chain(digits.bytes().skip(whole)).chain(exponent.bytes()));
+        } else {
+            out.extend(token);
         }
         at += taken;
     }
@@ -195,6 +198,12 @@ mod tests {
         let Reading::Object(object) = object_of_any_range(text.as_bytes()) else { panic!("{text}") };
         assert_eq!(object["e\"1e999"].as_f64(), Some(-2e200));
         assert_eq!(object["b"][0].as_f64(), Some(1e308));
-        assert_eq!(object_of_any_range(br#"{"a":01e999}"#), Reading::Refused);
+        let long = format!(r#"{{"a":-{},"b":{}.5e9}}"#, "7".repeat(400), "7".repeat(400));
+        assert_eq!(super::object(long.as_bytes()), Reading::OutOfRange);
+        let Reading::Object(object) = object_of_any_range(long.as_bytes()) else { panic!("{long}") };
+        assert!(object["a"].as_f64().unwrap() < -1e90 && object["b"].as_f64().unwrap() > 1e200);
+        for text in [r#"{"a":01e999}"#.to_owned(), format!(r#"{{"a":0{}}}"#, "7".repeat(400))] {
+            assert_eq!(object_of_any_range(text.as_bytes()), Reading::Refused);
+        }
     }
 }

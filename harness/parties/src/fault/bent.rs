@@ -447,9 +447,13 @@ impl Behaviour for Bent {
         if proxy && let Some(certificate) = named() {
             other.certificate = certificate;
         }
-        if self.has(|b| matches!(b, Bend::BelievesCertificateFields))
-            && let Some(certificate) = named()
-        {
+        let in_proof = || first_x5c(&ByTheDraft.parse(field("session-binding-proof")?).ok()?);
+        let believed = match () {
+            () if self.has(|b| matches!(b, Bend::BelievesCertificateFields)) => named(),
+            () if self.has(|b| matches!(b, Bend::BelievesX5c)) => in_proof(),
+            () => None,
+        };
+        if let Some(certificate) = believed {
             self.memory().believed.insert(connection.id, certificate.thumbprint());
         }
         Some(other)
@@ -485,6 +489,13 @@ impl Bent {
         memory.order.push(this);
         Ok(())
     }
+}
+
+/// The certificate at the head of the chain in the proof's header.
+pub(super) fn first_x5c(proof: &Proof) -> Option<Certificate> {
+    let Value::Array(chain) = proof.header.member("x5c")? else { return None };
+    let Value::String(text) = chain.first()? else { return None };
+    Certificate::from_der(&STANDARD.decode(text).ok()?).ok()
 }
 
 fn has_request_claims(proof: &str) -> bool {

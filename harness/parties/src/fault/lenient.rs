@@ -125,6 +125,21 @@ pub(super) fn any_depth(text: &str) -> Option<Proof> {
     })
 }
 
+/// Reads a proof of any length.
+pub(super) fn any_length(text: &str) -> Option<Proof> {
+    proof(text, strict_base64, strict)
+}
+
+/// Takes a payload that is JSON already (RFC 7797).
+pub(super) fn unencoded(text: &str) -> Option<Proof> {
+    proof(text, |s| strict_base64(s).or_else(|| s.starts_with('{').then(|| s.as_bytes().to_vec())), strict)
+}
+
+/// Inflates, as far as the blocks are stored ones.
+pub(super) fn inflated(text: &str) -> Option<Proof> {
+    proof(text, strict_base64, |octets| strict(octets.strip_prefix(&[1]).and_then(|o| o.get(4..)).unwrap_or(octets)))
+}
+
 /// Takes the object out of an array.
 pub(super) fn unwraps_arrays(text: &str) -> Option<Proof> {
     proof(text, strict_base64, |octets| {

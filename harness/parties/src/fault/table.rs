@@ -6,6 +6,7 @@ mod form;
 mod header;
 mod life;
 mod request;
+mod signature;
 mod target;
 mod token;
 
@@ -13,8 +14,17 @@ use ekmcheck_binding::{refusal::WireAnswer, steps::Moment};
 
 use super::{Bend, CachesBy, Fault, Variation};
 
-pub(super) const ALL: &[&[Fault]] =
-    &[token::TABLE, form::TABLE, header::TABLE, claims::TABLE, target::TABLE, request::TABLE, cache::TABLE, life::TABLE];
+pub(super) const ALL: &[&[Fault]] = &[
+    token::TABLE,
+    form::TABLE,
+    header::TABLE,
+    signature::TABLE,
+    claims::TABLE,
+    target::TABLE,
+    request::TABLE,
+    cache::TABLE,
+    life::TABLE,
+];
 
 const fn fault(
     name: &'static str,

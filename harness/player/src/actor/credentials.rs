@@ -60,6 +60,7 @@ impl Credentials {
                 client,
                 bound_to: client,
                 exporters: &Exporters::new(Vec::new()),
+                canary: None,
                 other: None,
                 method: "GET",
                 authority: "",
@@ -96,6 +97,7 @@ impl Credentials {
         link: &Link<'_>,
         links: &HashMap<String, Link<'_>>,
         other: Option<&Exporters>,
+        canary: Option<&str>,
     ) -> Result<Ready, String> {
         self.unique += 1;
         let bound_to = match &send.bound_to {
@@ -114,6 +116,7 @@ impl Credentials {
             bound_to,
             exporters: &link.exporters,
             other,
+            canary,
             method: send.method.as_deref().unwrap_or("GET"),
             authority: send.authority.as_deref().unwrap_or(&link.authority),
             path: send.path.as_deref().unwrap_or("/api/resource"),

@@ -43,6 +43,7 @@ impl World {
             bound_to: client,
             exporters: &self.exporters,
             other: Some(&self.other),
+            canary: None,
             method: METHOD,
             authority: AUTHORITY,
             path: PATH,

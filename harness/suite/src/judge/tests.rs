@@ -108,6 +108,23 @@ fn acceptance_fails_even_where_a_control_fails() {
 }
 
 #[test]
+fn to_follow_what_a_proof_points_at_fails_whatever_the_answer() {
+    let judged = |fetched: bool, after: u16| {
+        let events = vec![
+            sent(true, Expect::Accepted, 200, "", "a"),
+            sent(false, case().expect.unwrap(), 401, INVALID, "none"),
+            sent(true, Expect::Accepted, after, "", "a"),
+            Event::Fetched(fetched),
+        ];
+        let transcript = Transcript { case: case().id, transport: Transport::Tls12H1, temper: Temper::Warm, events };
+        judge(&case(), &ledger(), Transport::Tls12H1, &[transcript]).verdict
+    };
+    assert_eq!(judged(false, 200), Verdict::Pass);
+    assert_eq!(judged(true, 200), Verdict::Fail);
+    assert_eq!(judged(true, 401), Verdict::Fail);
+}
+
+#[test]
 fn a_server_that_refuses_everything_passes_nothing() {
     assert_eq!(judged(&case(), 401, (401, INVALID), 401).verdict, Verdict::Inconclusive);
     assert_eq!(judged(&case(), 200, (401, INVALID), 500).verdict, Verdict::Inconclusive);

@@ -1,7 +1,7 @@
 //! Faults about the proof's claims.
 
 use aws_lc_rs::digest;
-use ekmcheck_binding::{base64url, digest::sha256, refusal::Check};
+use ekmcheck_binding::{base64url, digest::sha256, json::Value, refusal::Check};
 
 use super::fault;
 use crate::fault::{
@@ -36,6 +36,28 @@ pub(super) const TABLE: &[Fault] = &[
         "takes an ekm that is no string for absent",
         &[Bend::Also(EKM, |s| s.is_other_type("ekm"))],
         &["rs.exporter.null", "rs.exporter.number", "rs.exporter.array", "rs.exporter.object"],
+    ),
+    fault(
+        "names-without-case",
+        "looks claims up without regard to case",
+        &[
+            Bend::Also(EKM, |s| {
+                named(s, |n| n.eq_ignore_ascii_case("ekm")) == Some(base64url::encode(s.exported("right")))
+            }),
+            Bend::Also(ATH, |s| {
+                named(s, |n| n.eq_ignore_ascii_case("ath")) == Some(base64url::encode(&sha256(s.token.as_bytes())))
+            }),
+        ],
+        &["rs.exporter.name-capitalised", "rs.token-hash.name-in-upper-case"],
+    ),
+    fault(
+        "claims-at-any-depth",
+        "looks claims up in objects too",
+        &[
+            Bend::Also(EKM, |s| inner(s, "ekm") == Some(base64url::encode(s.exported("right")))),
+            Bend::Also(ATH, |s| inner(s, "ath") == Some(base64url::encode(&sha256(s.token.as_bytes())))),
+        ],
+        &["rs.exporter.nested", "rs.token-hash.nested"],
     ),
     fault(
         "ekm-unset",
@@ -229,7 +251,14 @@ pub(super) const TABLE: &[Fault] = &[
         "iat-of-other-type",
         "lets an iat pass that it cannot read",
         &[Bend::Swallows(Check::Iat)],
-        &["rs.iat.string", "rs.iat.true", "rs.iat.null", "rs.iat.beyond-a-double"],
+        &[
+            "rs.iat.string",
+            "rs.iat.true",
+            "rs.iat.null",
+            "rs.iat.beyond-a-double",
+            "rs.iat.exponent-999999",
+            "rs.iat.6000-digits",
+        ],
     ),
     fault("htm-unchecked", "does not compare htm", &[Bend::Omits(Check::Htm, None)], &["rs.method.of-another-method"]),
     fault(
@@ -306,6 +335,23 @@ pub(super) const TABLE: &[Fault] = &[
         &["rs.jti.not-used-up-by-a-bad-proof"],
     ),
 ];
+
+/// The first claim whose name is as wanted, where it is a string.
+fn named(sight: &Sight<'_>, wanted: impl Fn(&str) -> bool) -> Option<String> {
+    let (_, value) = sight.proof?.claims.members().iter().find(|(name, _)| wanted(name))?;
+    if let Value::String(text) = value { Some(text.clone()) } else { None }
+}
+
+/// A string of that name in an object among the claims.
+fn inner(sight: &Sight<'_>, name: &str) -> Option<String> {
+    sight.proof?.claims.members().iter().find_map(|(_, value)| match value {
+        Value::Object(object) => match object.member(name)? {
+            Value::String(text) => Some(text.clone()),
+            _ => None,
+        },
+        _ => None,
+    })
+}
 
 fn hash_is(sight: &Sight<'_>, octets: &[u8]) -> bool {
     sight.claim("ath") == base64url::encode(octets)

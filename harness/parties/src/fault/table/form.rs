@@ -2,6 +2,7 @@
 
 use ekmcheck_binding::{
     base64url,
+    json::Value,
     refusal::{Check, ErrorCode, WireAnswer},
 };
 
@@ -49,8 +50,28 @@ pub(super) const TABLE: &[Fault] = &[
             "rs.form.segment-header-empty",
             "rs.form.segment-payload-empty",
             "rs.form.nested-deeply",
+            "rs.form.encrypted",
+            "rs.limits.dots",
         ],
     ),
+    fault(
+        "any-length",
+        "reads proofs of any length",
+        &[Bend::Reads(lenient::any_length)],
+        &["rs.limits.long-header", "rs.limits.long-payload"],
+    ),
+    fault(
+        "unencoded-payload",
+        "knows b64 and takes payloads as they are",
+        &[
+            Bend::Reads(lenient::unencoded),
+            Bend::Also(&[Check::Crit], |s| {
+                s.proof.is_some_and(|p| p.header.member("b64") == Some(&Value::Bool(false)))
+            }),
+        ],
+        &["rs.form.unencoded-payload"],
+    ),
+    fault("inflates", "inflates payloads", &[Bend::Reads(lenient::inflated)], &["rs.form.deflated"]),
     fault(
         "extra-segments-ignored",
         "takes the first three segments",
@@ -137,13 +158,23 @@ pub(super) const TABLE: &[Fault] = &[
         "last-duplicate-wins",
         "takes the last of two members",
         &[Bend::Reads(lenient::last_duplicate)],
-        &["rs.typ.twice-wrong-first", "rs.iat.twice"],
+        &[
+            "rs.typ.twice-wrong-first",
+            "rs.iat.twice",
+            "rs.token-hash.twice-wrong-first",
+            "rs.exporter.twice-wrong-first",
+        ],
     ),
     fault(
         "first-duplicate-wins",
         "takes the first of two members",
         &[Bend::Reads(lenient::first_duplicate)],
-        &["rs.typ.twice-wrong-last"],
+        &[
+            "rs.typ.twice-wrong-last",
+            "rs.iat.twice-wrong-last",
+            "rs.token-hash.twice-wrong-last",
+            "rs.exporter.twice-wrong-last",
+        ],
     ),
     fault(
         "unknown-header-refused",
@@ -158,7 +189,7 @@ pub(super) const TABLE: &[Fault] = &[
             const KNOWN: [&str; 6] = ["ath", "ekm", "iat", "jti", "htm", "htu"];
             s.proof.is_some_and(|p| p.claims.members().iter().any(|(n, _)| !KNOWN.contains(&n.as_str())))
         })],
-        &["rs.accept.unknown-claims", "rs.accept.nbf-and-exp"],
+        &["rs.accept.unknown-claims", "rs.accept.nbf-and-exp", "rs.accept.claims-named-like-properties"],
     ),
     fault(
         "escapes-refused",
@@ -180,6 +211,12 @@ pub(super) const TABLE: &[Fault] = &[
         "answers a malformed proof with 400",
         &[Bend::Answers(|check, a| if check == Check::Format { WireAnswer { status: 400, ..a } } else { a })],
         &["rs.answer.malformed-segments", "rs.answer.malformed-json", "rs.answer.malformed-utf-8"],
+    ),
+    fault(
+        "answers-500-to-malformed",
+        "breaks on a malformed proof",
+        &[Bend::Answers(|check, a| if check == Check::Format { WireAnswer { status: 500, ..a } } else { a })],
+        &["rs.limits.mutated-proofs"],
     ),
     fault(
         "answers-500-to-odd-types",

@@ -1,11 +1,9 @@
 //! Faults about the proof's header and signature.
 
 use aws_lc_rs::signature::{ECDSA_P256_SHA384_ASN1, UnparsedPublicKey};
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ekmcheck_binding::{
     algorithm::Algorithm,
     base64url,
-    certificate::{Certificate, PublicKey},
     crypto::{AwsLc, SignatureVerifier as _},
     json::Value,
     proof::TYP,
@@ -14,7 +12,7 @@ use ekmcheck_binding::{
 use ekmcheck_forge::{alteration::pem, keys::der_signature};
 
 use super::fault;
-use crate::fault::{Bend, Fault, Sight};
+use crate::fault::{Bend, Fault, Sight, bent::first_x5c};
 
 const BOTH: &[Check] = &[Check::Alg, Check::Signature];
 
@@ -140,6 +138,12 @@ pub(super) const TABLE: &[Fault] = &[
         &["rs.x5t.missing", "rs.x5t.of-another-certificate", "rs.x5t.in-hex"],
     ),
     fault(
+        "x5t-sha-1",
+        "is content with the SHA-1 thumbprint",
+        &[Bend::Also(&[Check::X5t], |s| !s.header("x5t").is_empty())],
+        &["rs.x5t.sha-1-only"],
+    ),
+    fault(
         "crit-ignored",
         "ignores crit",
         &[Bend::Omits(Check::Crit, None)],
@@ -158,6 +162,8 @@ pub(super) const TABLE: &[Fault] = &[
             "rs.signature.payload-altered",
             "rs.signature.header-serialised-anew",
             "rs.signature.too-long",
+            "rs.signature.ekm-swapped-in",
+            "rs.signature.former-certificate",
         ],
     ),
     fault(
@@ -220,17 +226,11 @@ pub(super) const TABLE: &[Fault] = &[
         "x5c-trusted",
         "verifies with the certificate in the proof's header",
         &[Bend::Also(&[Check::Signature], |s| {
-            embedded(s).is_some_and(|key| s.verifies(Algorithm::usual_for(key.kind()), &key))
+            s.proof.and_then(first_x5c).is_some_and(|c| s.verifies(Algorithm::usual_for(c.key().kind()), c.key()))
         })],
         &["rs.key.x5c-of-attacker"],
     ),
 ];
-
-fn embedded(sight: &Sight<'_>) -> Option<PublicKey> {
-    let Value::Array(chain) = sight.proof?.header.member("x5c")? else { return None };
-    let Value::String(text) = chain.first()? else { return None };
-    Some(Certificate::from_der(&STANDARD.decode(text).ok()?).ok()?.key().clone())
-}
 
 /// ES384 on P-256: the arithmetic takes any hash.
 fn other_hash(sight: &Sight<'_>) -> bool {

@@ -202,6 +202,12 @@ pub(super) const TABLE: &[Fault] = &[
         &["rs.replay.client-certificate-fields"],
     ),
     fault(
+        "believes-x5c",
+        "goes by x5c in the proof for whom the token belongs to",
+        &[Bend::BelievesX5c],
+        &["rs.key.x5c-of-victim"],
+    ),
+    fault(
         "believes-exporter-field",
         "goes by TLS-Exporter, as drafts before -06 had it",
         &[Bend::BelievesExporterField],
