@@ -175,7 +175,12 @@ impl<'a> Actor<'a> {
             Some(earlier) => Some(self.link(earlier)?.port),
             None => None,
         };
-        let options = ConnectOptions { source_port, lower_case_fields: connect.lower_case_fields, timeout: STEP };
+        let options = ConnectOptions {
+            source_port,
+            lower_case_fields: connect.lower_case_fields,
+            raw: connect.raw,
+            timeout: STEP,
+        };
         let connection = wire::connect(&tls, addr, "localhost", options).await;
         let connection = connection.map_err(|error| match source_port {
             Some(port) => Stop::NotTestable(format!("port {port} cannot be used again here: {error}")),

@@ -102,21 +102,37 @@ pub(super) fn list_fields(map: &HeaderMap) -> Vec<(String, Vec<u8>)> {
     map.iter().map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec())).collect()
 }
 
-/// Reads a message body up to `limit` bytes, and says whether there was more.
-pub(super) async fn read_body<B>(mut body: B, limit: usize) -> Result<(Bytes, bool), B::Error>
+/// A message body that was read.
+pub(super) struct ReadBody {
+    /// The content, up to the limit.
+    pub(super) content: Bytes,
+    /// Whether there was more.
+    pub(super) truncated: bool,
+    /// The trailer section; empty if the content was truncated.
+    pub(super) trailers: HeaderMap,
+}
+
+/// Reads a message body up to `limit` bytes of content.
+pub(super) async fn read_body<B>(mut body: B, limit: usize) -> Result<ReadBody, B::Error>
 where
     B: Body<Data = Bytes> + Unpin,
 {
     let mut kept = BytesMut::new();
+    let mut trailers = HeaderMap::new();
     while let Some(frame) = body.frame().await {
-        // Trailers are not content.
-        let Ok(data) = frame?.into_data() else { continue };
+        let data = match frame?.into_data() {
+            Ok(data) => data,
+            Err(other) => {
+                trailers.extend(other.into_trailers().unwrap_or_default());
+                continue;
+            }
+        };
         let room = limit - kept.len();
         if data.len() > room {
             kept.extend_from_slice(&data[..room]);
-            return Ok((kept.freeze(), true));
+            return Ok(ReadBody { content: kept.freeze(), truncated: true, trailers: HeaderMap::new() });
         }
         kept.extend_from_slice(&data);
     }
-    Ok((kept.freeze(), false))
+    Ok(ReadBody { content: kept.freeze(), truncated: false, trailers })
 }

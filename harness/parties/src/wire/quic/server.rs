@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use h3::error::StreamError;
 use h3::server::{RequestResolver, RequestStream};
-use http::{Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode};
 use quinn::{ConnectionError, Endpoint, Incoming, VarInt};
 use rustls::server::ServerSessionMemoryCache;
 use tokio::sync::oneshot;
@@ -171,7 +171,7 @@ async fn exchange<S: Service>(
     let (head, ()) = head.into_parts();
     let body = timeout(limits.content, read(limits.content_bytes, |cx| stream.poll_recv_data(cx))).await;
     let response = match body {
-        Ok(Ok((body, false))) => respond(&live, &head, body),
+        Ok(Ok((body, false))) => respond(&live, &head, body, &HeaderMap::new()),
         Ok(Ok((_, true))) => bare(StatusCode::PAYLOAD_TOO_LARGE),
         Ok(Err(_)) => bare(StatusCode::BAD_REQUEST),
         Err(_) => bare(StatusCode::REQUEST_TIMEOUT),
