@@ -1,6 +1,7 @@
 //! Carries out the steps of one play and writes down what happens. Decides nothing.
 
 mod credentials;
+mod raw;
 mod upkeep;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
@@ -131,6 +132,7 @@ impl<'a> Actor<'a> {
                 Ok(())
             }
             Step::Together(sends) => self.together(index, sends).await,
+            Step::Pipeline(sends) => self.pipeline(index, sends).await,
             Step::Interleave(interleave) => self.interleave(index, interleave).await,
             Step::Close(close) => self.close(close).await,
             Step::UpdateKeys(update) => self.update_keys(update).await,
@@ -167,6 +169,9 @@ impl<'a> Actor<'a> {
         };
         if connect.lower_case_fields && (transport.is_h2() || transport.is_quic()) {
             return Err(Stop::NotTestable("field names are always in lower case in HTTP/2 and HTTP/3".to_owned()));
+        }
+        if connect.raw && (transport.is_h2() || transport.is_quic()) {
+            return Err(Stop::NotTestable("only HTTP/1.1 is spoken without a library".to_owned()));
         }
         let nowhere = || Stop::Broken(format!("the subject was not started on {}", transport.name()));
         let addr = self.subject.server(transport).ok_or_else(nowhere)?.addr();
@@ -254,10 +259,13 @@ impl<'a> Actor<'a> {
     }
 
     async fn send(&mut self, index: usize, send: &Send) -> Result<(), Stop> {
+        if self.link(&send.on)?.connect.raw {
+            return self.pipeline(index, std::slice::from_ref(send)).await;
+        }
         self.reopen_if_closed(send).await?;
         let ready = self.prepare(send).await?;
         let link = self.link_mut(&send.on)?;
-        let request = outgoing(&ready.made, link.authority.clone());
+        let request = raw::oddly(outgoing(&ready.made, link.authority.clone()), send.wire, link.transport)?;
         let port = link.port;
         let reaction = match &mut link.connection {
             Some(connection) => reaction(connection.send(request).await)?,
@@ -383,7 +391,12 @@ impl<'a> Actor<'a> {
 
     /// Writes down what the server saw; of its decisions, the last on the connection from that port is returned.
     fn drain_sights_of(&mut self, port: u16) -> Option<String> {
-        let mut check = None;
+        self.drain_checks_of(port).pop().flatten()
+    }
+
+    /// Writes down what the server saw; its decisions on the connection from that port are returned in order.
+    fn drain_checks_of(&mut self, port: u16) -> Vec<Option<String>> {
+        let mut checks = Vec::new();
         for sight in self.subject.take_sights() {
             match sight {
                 Sight::Opened { peer, certificate, exporter } => {
@@ -393,11 +406,11 @@ impl<'a> Actor<'a> {
                         exporter: fingerprint(&ekmcheck_binding::base64url::encode(&exporter)),
                     }));
                 }
-                Sight::Decided { peer, refused_by } if peer.port() == port => check = check_name(refused_by),
+                Sight::Decided { peer, refused_by } if peer.port() == port => checks.push(check_name(refused_by)),
                 Sight::Decided { .. } => {}
             }
         }
-        check
+        checks
     }
 
     fn drain_sights(&mut self) {

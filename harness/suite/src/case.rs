@@ -219,8 +219,7 @@ impl Case {
     #[must_use]
     pub fn is_negative(&self) -> bool {
         let negative = |e: &Expect| matches!(e, Expect::Refused(_));
-        self.expect.as_ref().is_some_and(negative)
-            || self.play.iter().flatten().any(|s| s.expects().is_some_and(negative))
+        self.expect.as_ref().is_some_and(negative) || self.play.iter().flatten().flat_map(Step::expects).any(negative)
     }
 
     /// Whether nothing in it can fail: all that it expects is to be observed, but for controls.
@@ -229,7 +228,7 @@ impl Case {
         let observed = |e: &Expect| matches!(e, Expect::Observed);
         self.expect.as_ref().is_some_and(observed)
             || self.play.as_ref().is_some_and(|p| {
-                let mut tested = p.iter().filter(|s| !s.is_control()).filter_map(Step::expects).peekable();
+                let mut tested = p.iter().filter(|s| !s.is_control()).flat_map(Step::expects).peekable();
                 tested.peek().is_some() && tested.all(observed)
             })
     }

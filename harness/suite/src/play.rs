@@ -15,6 +15,8 @@ pub enum Step {
     Send(Send),
     /// Sends several requests at once on one HTTP/2 or HTTP/3 connection.
     Together(Vec<Send>),
+    /// Sends several requests in one write on one raw connection, and then waits for their answers.
+    Pipeline(Vec<Send>),
     /// Sends the requests of many tokens in turn on one connection.
     Interleave(Interleave),
     /// Closes a connection.
@@ -56,6 +58,9 @@ pub struct Connect {
     /// Writes HTTP/1.1 field names in lower case.
     #[serde(default, skip_serializing_if = "is_false")]
     pub lower_case_fields: bool,
+    /// Speaks HTTP/1.1 without a library, so that nothing is too odd to be sent.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub raw: bool,
 }
 
 /// Sends a request.
@@ -82,6 +87,9 @@ pub struct Send {
     /// The path; `/api/resource` if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
+    /// What is odd about how the request is written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wire: Option<Wire>,
     /// How many times, one after the other; once if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub times: Option<u32>,
@@ -110,6 +118,27 @@ pub enum ProofSource {
     Text(String),
     /// No proof.
     Absent,
+}
+
+/// An odd way of writing a request. All but one need a raw connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Wire {
+    /// The proof is in the trailer section of a chunked request, and not in the header section (RFC 9110 section 6.5).
+    ProofInTrailers,
+    /// There is `Expect: 100-continue` and some content, which is sent upon a 100 answer only (RFC 9110 section 10.1.1).
+    ContentWithheld,
+    /// The target has the absolute form (RFC 9112 section 3.2.2).
+    AbsoluteForm,
+    /// A Host field names another host than the absolute form of the target, or than `:authority`, does. HTTP/1.1 on a raw
+    /// connection, or HTTP/2.
+    AnotherHost,
+    /// The target has the authority form (RFC 9112 section 3.2.3); for CONNECT.
+    AuthorityForm,
+    /// It offers to go on with WebSocket (RFC 6455 section 4.1).
+    Upgrade,
+    /// Each octet is in a TLS record of its own.
+    OctetByOctet,
 }
 
 /// Sends the requests of many tokens in turn.
@@ -201,33 +230,26 @@ fn is_false(flag: &bool) -> bool {
 }
 
 impl Step {
-    /// The expectation, where the step has one.
-    #[must_use]
-    pub fn expects(&self) -> Option<&Expect> {
-        match self {
-            Self::Send(send) => Some(&send.expect),
-            Self::Together(sends) => sends.first().map(|s| &s.expect),
+    /// What it expects, request by request; once for an interleaving.
+    pub fn expects(&self) -> impl Iterator<Item = &Expect> {
+        let interleaved = match self {
             Self::Interleave(interleave) => Some(&interleave.expect),
-            Self::Connect(_)
-            | Self::Close(_)
-            | Self::UpdateKeys(_)
-            | Self::Migrate(_)
-            | Self::RotateId(_)
-            | Self::AdvanceClock(_) => None,
-        }
+            _ => None,
+        };
+        self.sends().map(|s| &s.expect).chain(interleaved)
     }
 
     /// Whether it is only a control.
     #[must_use]
     pub fn is_control(&self) -> bool {
-        matches!(self, Self::Send(Send { control: true, .. }))
+        self.sends().next().is_some() && self.sends().all(|s| s.control)
     }
 
     /// The requests of the step.
     pub fn sends(&self) -> impl Iterator<Item = &Send> {
         let sends = match self {
             Self::Send(send) => std::slice::from_ref(send),
-            Self::Together(sends) => sends.as_slice(),
+            Self::Together(sends) | Self::Pipeline(sends) => sends.as_slice(),
             _ => &[],
         };
         sends.iter()
@@ -246,6 +268,7 @@ impl Send {
             alter: None,
             method: None,
             path: None,
+            wire: None,
             times: None,
             expect,
             control: false,

@@ -4,13 +4,15 @@ mod cache;
 mod claims;
 mod form;
 mod header;
+mod message;
 mod token;
 
 use ekmcheck_binding::{refusal::WireAnswer, steps::Moment};
 
 use super::{Bend, CachesBy, Fault, Variation};
 
-pub(super) const ALL: &[&[Fault]] = &[token::TABLE, form::TABLE, header::TABLE, claims::TABLE, cache::TABLE];
+pub(super) const ALL: &[&[Fault]] =
+    &[token::TABLE, form::TABLE, header::TABLE, claims::TABLE, cache::TABLE, message::TABLE];
 
 const fn fault(
     name: &'static str,

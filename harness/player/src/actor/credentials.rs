@@ -90,7 +90,8 @@ impl Credentials {
         let proof = self.proof(&setting, send, altered, link, links, &name, &token)?;
         let made = recipe::make_request(&setting, token, proof, altered).map_err(|e| e.to_string())?;
         let fields = made.request.field(RequestRecipe::PROOF_FIELD);
-        let proof_sent = String::from_utf8(fields).ok().filter(|p| !p.is_empty());
+        // A proof with odd octets in it is a proof all the same.
+        let proof_sent = Some(String::from_utf8_lossy(&fields).into_owned()).filter(|p| !p.is_empty());
         Ok(Ready { made, proof_sent })
     }
 

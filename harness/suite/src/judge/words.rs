@@ -44,7 +44,7 @@ fn expectation(expect: &Expect) -> String {
 pub(super) fn expected(case: &Case) -> String {
     match (&case.expect, &case.play) {
         (Some(expect), _) => expectation(expect),
-        (None, Some(steps)) => folded(steps.iter().filter_map(Step::expects).map(expectation)),
+        (None, Some(steps)) => folded(steps.iter().flat_map(Step::expects).map(expectation)),
         (None, None) => String::new(),
     }
 }
@@ -53,6 +53,7 @@ pub(super) fn seen(transcripts: &[Transcript]) -> String {
     let one = |t: &Transcript| {
         let what = folded(t.events.iter().filter_map(|e| match e {
             Event::Exchanged(exchanged) => Some(reaction(&exchanged.reaction)),
+            Event::Interim(status) => Some(status.to_string()),
             Event::NotTestable(why) => Some(format!("not testable ({})", bounded(why))),
             Event::Broken(why) => Some(format!("broke off ({})", bounded(why))),
             _ => None,
