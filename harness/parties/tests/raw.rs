@@ -228,3 +228,37 @@ async fn an_answer_that_nobody_asked_for_ends_the_connection() {
     assert_eq!(heard.answer.unwrap().status, 204);
     connection.ended().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn trailers_arrive_as_such_in_every_version() {
+    let pki = Pki::new();
+    let prepared = prepare(pki.server()).unwrap();
+    for alpn in [Alpn::Http1, Alpn::Http2, Alpn::Http3] {
+        let (service, events) = support::Teller::new(0);
+        let server = match alpn {
+            Alpn::Http3 => serve_quic(Arc::clone(&prepared), service).await.unwrap(),
+            _ => serve(Arc::clone(&prepared), service).await.unwrap(),
+        };
+        let mut running = Running { server, events };
+        let tls = ClientTls::prepare(pki.client(Version::Tls13, alpn)).unwrap();
+        let options = ConnectOptions { raw: alpn == Alpn::Http1, ..ConnectOptions::default() };
+        let mut connection = connect(&tls, running.server.addr(), "localhost", options).await.unwrap();
+        running.opened().await;
+        for body in [&b"content"[..], b""] {
+            let trailers = vec![("x-late".to_owned(), b"1".to_vec()), ("x-late".to_owned(), b"2".to_vec())];
+            let late = OutgoingRequest { method: "POST".into(), body: body.into(), trailers, ..get("/") };
+            assert_eq!(connection.send(late.clone()).await.unwrap().status, 200, "{alpn:?}");
+            let seen = running.request().await;
+            assert_eq!((&seen.trailers, &seen.body[..]), (&late.trailers, body), "{alpn:?}");
+            assert!(seen.fields.iter().all(|(name, _)| name != "x-late"));
+            connection.send(get("/")).await.unwrap();
+            assert_eq!(running.request().await.trailers, []);
+        }
+    }
+    // The library has no trailer section without chunks.
+    let running = Running::start(&prepared, 0).await;
+    let tls = ClientTls::prepare(pki.client(Version::Tls13, Alpn::Http1)).unwrap();
+    let late = OutgoingRequest { trailers: vec![("x".into(), vec![])], ..get("/") };
+    let error = running.connect(&tls).await.unwrap().send(late).await.unwrap_err();
+    assert!(matches!(error, WireError::NotExpressible(_)), "{error}");
+}

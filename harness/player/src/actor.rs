@@ -433,6 +433,7 @@ fn outgoing(made: &Made, authority: String) -> OutgoingRequest {
         path_and_query: made.request.path.clone(),
         fields: made.request.fields.clone(),
         body: made.request.body.clone().into(),
+        trailers: Vec::new(),
     }
 }
 

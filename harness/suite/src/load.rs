@@ -188,7 +188,7 @@ fn not_raw(case: &Case) -> Option<(&'static str, &'static str)> {
                 return Some(("pipeline", "a pipeline on a connection that is not raw"));
             }
             _ => {
-                let odd = |s: &&Send| s.wire.is_some_and(|wire| wire != Wire::AnotherHost);
+                let odd = |s: &&Send| s.wire.is_some_and(Wire::needs_raw);
                 if step.sends().filter(odd).any(|s| !raw.contains(s.on.as_str())) {
                     return Some(("wire", "an odd request on a connection that is not raw"));
                 }

@@ -120,25 +120,33 @@ pub enum ProofSource {
     Absent,
 }
 
-/// An odd way of writing a request. All but one need a raw connection.
+/// An odd way of writing a request. A library writes the first two in HTTP/2, and the first in HTTP/3; all else needs a raw
+/// connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Wire {
-    /// The proof is in the trailer section of a chunked request, and not in the header section (RFC 9110 section 6.5).
+    /// The proof is in the trailer section, behind some content, and not in the header section (RFC 9110 section 6.5).
     ProofInTrailers,
+    /// A Host field names another host than the absolute form of the target, or than `:authority`, does.
+    AnotherHost,
     /// There is `Expect: 100-continue` and some content, which is sent upon a 100 answer only (RFC 9110 section 10.1.1).
     ContentWithheld,
     /// The target has the absolute form (RFC 9112 section 3.2.2).
     AbsoluteForm,
-    /// A Host field names another host than the absolute form of the target, or than `:authority`, does. HTTP/1.1 on a raw
-    /// connection, or HTTP/2.
-    AnotherHost,
     /// The target has the authority form (RFC 9112 section 3.2.3); for CONNECT.
     AuthorityForm,
     /// It offers to go on with WebSocket (RFC 6455 section 4.1).
     Upgrade,
     /// Each octet is in a TLS record of its own.
     OctetByOctet,
+}
+
+impl Wire {
+    /// Whether no HTTP library writes such a request, in any version.
+    #[must_use]
+    pub fn needs_raw(self) -> bool {
+        !matches!(self, Self::ProofInTrailers | Self::AnotherHost)
+    }
 }
 
 /// Sends the requests of many tokens in turn.

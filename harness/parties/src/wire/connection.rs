@@ -5,9 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{Request, Response};
-use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 use hyper::rt::Executor;
@@ -18,7 +16,9 @@ use tokio::time::{Instant, timeout};
 
 use super::client::ConnectOptions;
 use super::error::{Stage, WireError, text};
-use super::exchange::{ANSWER_BODY_MAX, Answer, OutgoingRequest, ReadBody, list_fields, read_body};
+use super::exchange::{
+    ANSWER_BODY_MAX, Answer, OutgoingBody, OutgoingRequest, Payload, ReadBody, list_fields, read_body,
+};
 use super::quic;
 use super::raw::{self, Heard, Pace, RawRequest};
 use super::rekey::Rekeyer;
@@ -62,8 +62,8 @@ pub struct Sender {
 #[derive(Clone, Debug)]
 enum Over {
     /// One request at a time.
-    Http1(Arc<tokio::sync::Mutex<http1::SendRequest<Full<Bytes>>>>, Control),
-    Http2(http2::SendRequest<Full<Bytes>>, Control),
+    Http1(Arc<tokio::sync::Mutex<http1::SendRequest<OutgoingBody>>>, Control),
+    Http2(http2::SendRequest<OutgoingBody>, Control),
     /// HTTP/1.1 without a library, one batch of requests at a time.
     Raw(raw::Requests),
     Quic(quic::Requests),
@@ -80,11 +80,11 @@ impl Sender {
         let exchange = async {
             match &self.over {
                 Over::Http1(sender, control) => {
-                    let request = request.express(Alpn::Http1)?.map(Full::new);
+                    let request = request.express(Alpn::Http1)?.map(Payload::into_body);
                     over_http1(sender, request).await.map_err(|error| failure(control, &error))
                 }
                 Over::Http2(sender, control) => {
-                    let request = request.express(Alpn::Http2)?.map(Full::new);
+                    let request = request.express(Alpn::Http2)?.map(Payload::into_body);
                     over_http2(sender.clone(), request).await.map_err(|error| failure(control, &error))
                 }
                 Over::Raw(requests) => {
@@ -116,8 +116,8 @@ impl Sender {
 }
 
 async fn over_http1(
-    sender: &tokio::sync::Mutex<http1::SendRequest<Full<Bytes>>>,
-    request: Request<Full<Bytes>>,
+    sender: &tokio::sync::Mutex<http1::SendRequest<OutgoingBody>>,
+    request: Request<OutgoingBody>,
 ) -> hyper::Result<Answer> {
     // Held until the answer has been read: the next request has to wait for that anyway.
     let mut sender = sender.lock().await;
@@ -127,8 +127,8 @@ async fn over_http1(
 }
 
 async fn over_http2(
-    mut sender: http2::SendRequest<Full<Bytes>>,
-    request: Request<Full<Bytes>>,
+    mut sender: http2::SendRequest<OutgoingBody>,
+    request: Request<OutgoingBody>,
 ) -> hyper::Result<Answer> {
     let start = Instant::now();
     receive(start, sender.send_request(request).await?).await

@@ -46,7 +46,7 @@ pub struct Incoming {
     pub fields: Vec<(String, Vec<u8>)>,
     /// The content, not longer than the limit of the server.
     pub body: Bytes,
-    /// The fields of the trailer section, as `fields`. Over HTTP/3 they are not looked for.
+    /// The fields of the trailer section, as `fields`.
     pub trailers: Vec<(String, Vec<u8>)>,
 }
 

@@ -56,15 +56,12 @@ impl Actor<'_> {
 /// The request as it goes out on a raw connection.
 fn raw(request: OutgoingRequest, wire: Option<Wire>) -> RawRequest {
     let authority = request.authority.clone();
-    let mut raw = RawRequest::of(request);
+    let mut raw = match wire {
+        Some(Wire::ProofInTrailers) => RawRequest::of(proof_in_trailers(request)),
+        _ => RawRequest::of(request),
+    };
     match wire {
-        None | Some(Wire::OctetByOctet) => {}
-        Some(Wire::ProofInTrailers) => {
-            let is_proof = |field: &(String, Vec<u8>)| field.0.eq_ignore_ascii_case(RequestRecipe::PROOF_FIELD);
-            let (trailers, fields) = raw.fields.into_iter().partition(is_proof);
-            raw.fields = fields;
-            raw.content = Content::Chunked(Bytes::from_static(b"content"), trailers);
-        }
+        None | Some(Wire::OctetByOctet | Wire::ProofInTrailers) => {}
         Some(Wire::ContentWithheld) => raw.content = Content::Withheld(vec![b'x'; WITHHELD].into()),
         Some(Wire::AbsoluteForm) => raw.target = format!("https://{authority}{}", raw.target),
         Some(Wire::AnotherHost) => {
@@ -87,8 +84,7 @@ fn raw(request: OutgoingRequest, wire: Option<Wire>) -> RawRequest {
     raw
 }
 
-/// The request as it goes out where a library writes it. HTTP/2 alone can be odd then, and in one way: its requests name
-/// a host twice.
+/// The request as it goes out where a library writes it.
 pub(super) fn oddly(
     mut request: OutgoingRequest,
     wire: Option<Wire>,
@@ -96,12 +92,21 @@ pub(super) fn oddly(
 ) -> Result<OutgoingRequest, Stop> {
     match wire {
         None => Ok(request),
+        Some(Wire::ProofInTrailers) => Ok(proof_in_trailers(request)),
         Some(Wire::AnotherHost) if transport.is_h2() => {
             request.fields.push(another_host());
             Ok(request)
         }
         Some(_) => Err(Stop::NotTestable("such a request needs a raw connection".to_owned())),
     }
+}
+
+/// The request with the proof behind its content, and with some content.
+fn proof_in_trailers(mut request: OutgoingRequest) -> OutgoingRequest {
+    let is_proof = |field: &(String, Vec<u8>)| field.0.eq_ignore_ascii_case(RequestRecipe::PROOF_FIELD);
+    (request.trailers, request.fields) = request.fields.into_iter().partition(is_proof);
+    request.body = Bytes::from_static(b"content");
+    request
 }
 
 fn another_host() -> (String, Vec<u8>) {

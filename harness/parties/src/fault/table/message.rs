@@ -8,7 +8,7 @@ pub(super) const TABLE: &[Fault] = &[
         "trailers-read",
         "looks for the proof in the trailer section too",
         &[Bend::ReadsTrailers],
-        &["rs.field.in-trailers"],
+        &["rs.field.in-trailers", "rs.field.in-trailers-of-a-stream"],
     ),
     fault(
         "obs-text-dropped",

@@ -45,11 +45,15 @@ impl RawRequest {
     /// The request as an HTTP library would write it, but that nothing is too odd to be written. Names stay as they are.
     #[must_use]
     pub fn of(request: OutgoingRequest) -> Self {
-        let OutgoingRequest { method, authority, path_and_query: target, mut fields, body } = request;
+        let OutgoingRequest { method, authority, path_and_query: target, mut fields, body, trailers } = request;
         if !fields.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
             fields.insert(0, ("Host".to_owned(), authority.into_bytes()));
         }
-        let content = if body.is_empty() { Content::None } else { Content::Whole(body) };
+        let content = match (body.is_empty(), trailers.is_empty()) {
+            (_, false) => Content::Chunked(body, trailers),
+            (false, true) => Content::Whole(body),
+            (true, true) => Content::None,
+        };
         Self { method, target, fields, content }
     }
 }
