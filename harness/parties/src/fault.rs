@@ -67,6 +67,12 @@ pub(crate) enum Bend {
     Confirms(fn(&Object) -> Option<Confirmation>),
     /// Finds a proof in fields where the reference finds none.
     Finds(for<'a> fn(&[&'a [u8]]) -> Option<&'a [u8]>),
+    /// Changes what is in the proof field before it is looked at.
+    Rewrites(fn(&[u8]) -> Vec<u8>),
+    /// Looks for the proof field in the trailer section too.
+    ReadsTrailers,
+    /// Consents to another protocol before it verifies anything.
+    UpgradesFirst,
     /// Gets tokens wrong.
     Token(TokenFault),
     /// Takes a request for another one.

@@ -9,6 +9,7 @@
 //!   token. A proof that comes all the same must be right.
 
 use std::{
+    borrow::Cow,
     net::SocketAddr,
     sync::{
         Arc, Mutex, PoisonError,
@@ -57,6 +58,18 @@ pub trait Behaviour: Steps + 'static {
         let _ = request;
     }
 
+    /// The values of the proof field that count: those of the header section as they came. Fields of a trailer section
+    /// come when the content has been processed, and are no part of it (RFC 9110 section 6.5.1).
+    fn proofs<'a>(&self, request: &'a Incoming) -> Vec<Cow<'a, [u8]>> {
+        proof_fields(&request.fields).map(Cow::Borrowed).collect()
+    }
+
+    /// An answer that is given before anything is verified.
+    fn unverified(&self, request: &Incoming) -> Option<Outgoing> {
+        let _ = request;
+        None
+    }
+
     /// The connection that a request is taken to have come on.
     fn connection_for(&self, connection: &Connection, request: &Incoming) -> Option<Connection> {
         let _ = (connection, request);
@@ -92,6 +105,15 @@ pub trait Behaviour: Steps + 'static {
 }
 
 impl Behaviour for ByTheDraft {}
+
+/// The values of the proof field among these fields.
+pub(crate) fn proof_fields(fields: &[(String, Vec<u8>)]) -> impl Iterator<Item = &[u8]> {
+    values(fields, "session-binding-proof")
+}
+
+fn values<'a>(fields: &'a [(String, Vec<u8>)], name: &'static str) -> impl Iterator<Item = &'a [u8]> {
+    fields.iter().filter(move |(n, _)| n == name).map(|(_, value)| value.as_slice())
+}
 
 /// What the server saw, for the transcript.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -244,11 +266,13 @@ impl<B: Behaviour> Service for ResourceServer<B> {
         };
         let behaviour = self.guard.steps();
         behaviour.sees(&mut request);
+        if let Some(answer) = behaviour.unverified(&request) {
+            return answer;
+        }
         let elsewhere = behaviour.connection_for(connection, &request);
-        let values = |name: &str| -> Vec<&[u8]> {
-            request.fields.iter().filter(|(n, _)| n == name).map(|(_, v)| v.as_slice()).collect()
-        };
-        let (authorization, proofs) = (values("authorization"), values("session-binding-proof"));
+        let authorization: Vec<&[u8]> = values(&request.fields, "authorization").collect();
+        let proofs = behaviour.proofs(&request);
+        let proofs: Vec<&[u8]> = proofs.iter().map(AsRef::as_ref).collect();
         let (tokens, now) = (self.tokens_for(&request), self.clock.now() as f64);
         let decided = self.guard.decide(
             elsewhere.as_ref().unwrap_or(connection),

@@ -3,6 +3,7 @@
 mod canary;
 mod credentials;
 mod life;
+mod raw;
 mod upkeep;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
@@ -174,6 +175,7 @@ impl<'a> Actor<'a> {
                 Ok(())
             }
             Step::Together(sends) => self.together(index, sends).await,
+            Step::Pipeline(sends) => self.pipeline(index, sends).await,
             Step::Interleave(interleave) => self.interleave(index, interleave).await,
             Step::Close(close) => self.close(close).await,
             Step::UpdateKeys(update) => self.update_keys(update).await,
@@ -216,6 +218,9 @@ impl<'a> Actor<'a> {
         if connect.lower_case_fields && (transport.is_h2() || transport.is_quic()) {
             return Err(Stop::NotTestable("field names are always in lower case in HTTP/2 and HTTP/3".to_owned()));
         }
+        if connect.raw && (transport.is_h2() || transport.is_quic()) {
+            return Err(Stop::NotTestable("only HTTP/1.1 is spoken without a library".to_owned()));
+        }
         let nowhere = || Stop::Broken(format!("the subject was not started on {}", transport.name()));
         let party = self.subject.party(connect.to).ok_or_else(nowhere)?;
         let addr = party.server(transport).ok_or_else(nowhere)?.addr();
@@ -224,7 +229,12 @@ impl<'a> Actor<'a> {
             Some(earlier) => Some(self.link(earlier)?.port),
             None => None,
         };
-        let options = ConnectOptions { source_port, lower_case_fields: connect.lower_case_fields, timeout: STEP };
+        let options = ConnectOptions {
+            source_port,
+            lower_case_fields: connect.lower_case_fields,
+            raw: connect.raw,
+            timeout: STEP,
+        };
         let connection = wire::connect(&tls, addr, "localhost", options).await;
         let connection = connection.map_err(|error| match source_port {
             Some(port) => Stop::NotTestable(format!("port {port} cannot be used again here: {error}")),
@@ -302,10 +312,13 @@ impl<'a> Actor<'a> {
     }
 
     async fn send(&mut self, index: usize, send: &Send) -> Result<(), Stop> {
+        if self.link(&send.on)?.connect.raw {
+            return self.pipeline(index, std::slice::from_ref(send)).await;
+        }
         self.reopen_if_closed(send).await?;
         let ready = self.prepare(send).await?;
         let link = self.link_mut(&send.on)?;
-        let request = outgoing(&ready.made, link.authority(send));
+        let request = raw::oddly(outgoing(&ready.made, link.authority(send)), send.wire, link.transport)?;
         let port = link.port;
         let reaction = match &mut link.connection {
             Some(connection) => reaction(&ready, connection.send(request).await)?,
@@ -425,7 +438,12 @@ impl<'a> Actor<'a> {
 
     /// Writes down what the server saw; of its decisions, the last on the connection from that port is returned.
     fn drain_sights_of(&mut self, port: u16) -> Option<String> {
-        let mut check = None;
+        self.drain_checks_of(port).pop().flatten()
+    }
+
+    /// Writes down what the server saw; its decisions on the connection from that port are returned in order.
+    fn drain_checks_of(&mut self, port: u16) -> Vec<Option<String>> {
+        let mut checks = Vec::new();
         for sight in self.subject.take_sights() {
             match sight {
                 Sight::Opened { peer, certificate, exporter } => {
@@ -435,11 +453,11 @@ impl<'a> Actor<'a> {
                         exporter: fingerprint(&ekmcheck_binding::base64url::encode(&exporter)),
                     }));
                 }
-                Sight::Decided { peer, refused_by } if peer.port() == port => check = check_name(refused_by),
+                Sight::Decided { peer, refused_by } if peer.port() == port => checks.push(check_name(refused_by)),
                 Sight::Decided { .. } => {}
             }
         }
-        check
+        checks
     }
 
     fn drain_sights(&mut self) {
@@ -462,6 +480,7 @@ fn outgoing(made: &Made, authority: String) -> OutgoingRequest {
         path_and_query: made.request.path.clone(),
         fields: made.request.fields.clone(),
         body: made.request.body.clone().into(),
+        trailers: Vec::new(),
     }
 }
 

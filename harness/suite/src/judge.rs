@@ -195,7 +195,7 @@ impl Bench<'_> {
         }
         if answer.status == 401 && bearer(answer).is_none() {
             self.wire(BEARER_CHALLENGE, "401 without a Bearer challenge".to_owned());
-        } else if !refused.error.is_empty() {
+        } else if !refused.error.is_empty() && !is_of_http(refused, answer) {
             let error = bearer(answer).and_then(|b| b.parameter("error").map(str::to_owned));
             if !error.as_ref().is_some_and(|e| refused.error.contains(e)) {
                 let seen = error.map_or("no error code".to_owned(), |e| format!("error {:?}", words::bounded(&e)));
@@ -264,8 +264,15 @@ pub fn is_wire(requirement: &str) -> bool {
     WIRE.contains(&requirement)
 }
 
+/// 2xx, or the consent to another protocol (RFC 9110 section 15.2.2), which no refusal can follow.
 fn is_accepted(reaction: &Reaction) -> bool {
-    matches!(reaction, Reaction::Answer(answer) if (200..300).contains(&answer.status))
+    matches!(reaction, Reaction::Answer(answer) if (200..300).contains(&answer.status) || answer.status == 101)
+}
+
+/// Whether the answer is one that HTTP has for the request, where the case allows that beside 401: the codes of section
+/// 3.5 are not for it.
+fn is_of_http(refused: &Refused, answer: &Answer) -> bool {
+    answer.status != 401 && refused.statuses().contains(&401)
 }
 
 fn bearer(answer: &Answer) -> Option<challenge::Challenge> {

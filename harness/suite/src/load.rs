@@ -4,8 +4,8 @@ use std::{collections::BTreeSet, fmt};
 
 use crate::{
     ambiguity::Register,
-    case::{Case, Expect},
-    play::{ProofSource, Step},
+    case::{Case, Expect, Transport},
+    play::{Connect, ProofSource, Send, Step, Wire},
     requirement::Ledger,
 };
 
@@ -126,6 +126,10 @@ fn check(case: &Case, stem: &str, ledger: &Ledger, names: &Names) -> Option<Comp
         let mend = "open it with a \"connect\" step before it is used".to_owned();
         return complain(&name, format!("no connection {name:?} at this point"), mend);
     }
+    if let Some((about, what)) = not_raw(case) {
+        let mend = "give its \"connect\" step \"raw\": true, and the case HTTP/1.1 transports only".to_owned();
+        return complain(about, what.to_owned(), mend);
+    }
     let expects = case.expect.iter().chain(case.play.iter().flatten().flat_map(Step::expects));
     for expect in expects {
         let (Expect::Refused(refused) | Expect::Once(refused)) = expect else { continue };
@@ -152,7 +156,7 @@ fn unknown_connection(case: &Case) -> Option<String> {
                 open.insert(&connect.name);
                 continue;
             }
-            Step::Send(_) | Step::Together(_) | Step::Abandon(_) => {
+            Step::Send(_) | Step::Together(_) | Step::Abandon(_) | Step::Pipeline(_) => {
                 for send in step.sends() {
                     used.push(&send.on);
                     if let Some(ProofSource::MadeOn(name) | ProofSource::ForExporterOf(name)) = &send.proof {
@@ -170,6 +174,35 @@ fn unknown_connection(case: &Case) -> Option<String> {
         }
         if let Some(missing) = used.iter().find(|n| !open.contains(*n)) {
             return Some((*missing).to_owned());
+        }
+    }
+    None
+}
+
+/// What asks for a raw connection and has none: a text that stands in the file, and the complaint.
+fn not_raw(case: &Case) -> Option<(&'static str, &'static str)> {
+    let h1 = |t: &Transport| !t.is_h2() && !t.is_quic();
+    let http1 = case.transports.as_ref().is_some_and(|all| all.iter().all(h1));
+    let mut raw: BTreeSet<&str> = BTreeSet::new();
+    for step in case.steps() {
+        match step {
+            Step::Connect(Connect { raw: true, over, .. }) if !over.as_ref().map_or(http1, h1) => {
+                return Some(("raw", "only HTTP/1.1 can be raw"));
+            }
+            Step::Connect(connect) if connect.raw => drop(raw.insert(&connect.name)),
+            Step::Connect(connect) => drop(raw.remove(connect.name.as_str())),
+            Step::Pipeline(sends) if sends.iter().any(|s| Some(&s.on) != sends.first().map(|s| &s.on)) => {
+                return Some(("pipeline", "a pipeline on several connections"));
+            }
+            Step::Pipeline(sends) if sends.iter().any(|s| !raw.contains(s.on.as_str())) => {
+                return Some(("pipeline", "a pipeline on a connection that is not raw"));
+            }
+            _ => {
+                let odd = |s: &&Send| s.wire.is_some_and(Wire::needs_raw);
+                if step.sends().filter(odd).any(|s| !raw.contains(s.on.as_str())) {
+                    return Some(("wire", "an odd request on a connection that is not raw"));
+                }
+            }
         }
     }
     None
@@ -258,5 +291,34 @@ mod tests {
             .replace("\"alter\": \"typ-jwt\",", story)
             .replace("\n  \"expect\": {\"refused\": {\"error\": [\"invalid_proof\"], \"check\": \"typ\"}}", "");
         assert!(load(&steps).unwrap_err().what.contains("no connection"), "{steps}");
+    }
+
+    #[test]
+    fn what_needs_a_raw_connection_is_told_so() {
+        let story = |transports: &str, steps: &str| {
+            let play = format!("\"transports\": [{transports}], \"play\": [\n{steps}]");
+            let alter = "\"alter\": \"typ-jwt\",\n  \"expect\": {\"refused\": {\"error\": [\"invalid_proof\"], \"check\": \"typ\"}}";
+            load(&GOOD.replace(alter, &play))
+        };
+        let raw = r#"{"connect": {"name": "a", "raw": true}}"#;
+        let plain = r#"{"connect": {"name": "a"}}"#;
+        let odd = r#"{"send": {"on": "a", "wire": "upgrade", "expect": "observed"}}"#;
+        let pipeline = r#"{"pipeline": [{"on": "a", "expect": "accepted"}, {"on": "a", "expect": "observed"}]}"#;
+        let h1 = r#""tls13-h1", "tls12-h1""#;
+        let case = story(h1, &format!("{raw}, {odd}, {pipeline}")).unwrap();
+        assert_eq!(case.play.iter().flatten().flat_map(Step::expects).count(), 3);
+        for (transports, steps) in [
+            (h1, format!("{plain}, {odd}")),
+            (h1, format!("{plain}, {pipeline}")),
+            (h1, format!("{raw}, {plain}, {pipeline}")),
+            (r#""tls13-h1", "tls13-h2""#, format!("{raw}, {odd}")),
+            (h1, r#"{"connect": {"name": "a", "raw": true, "over": "quic-h3"}}"#.to_owned()),
+            (h1, format!(r#"{raw}, {{"connect": {{"name": "b"}}}}, {}"#, pipeline.replacen("\"a\"", "\"b\"", 1))),
+        ] {
+            let fault = story(transports, &steps).unwrap_err();
+            assert!(fault.mend.contains("raw") && fault.line > 4, "{steps}: {fault}");
+        }
+        let host = r#"{"send": {"on": "a", "wire": "another_host", "expect": "observed"}}"#;
+        assert!(story(r#""tls13-h2""#, &format!("{plain}, {host}")).is_ok());
     }
 }

@@ -21,6 +21,8 @@ pub enum Step {
     Send(Box<Send>),
     /// Sends several requests at once on one HTTP/2 or HTTP/3 connection.
     Together(Vec<Send>),
+    /// Sends several requests in one write on one raw connection, and then waits for their answers.
+    Pipeline(Vec<Send>),
     /// Sends the requests of many tokens in turn on one connection.
     Interleave(Interleave),
     /// Closes a connection.
@@ -75,6 +77,9 @@ pub struct Connect {
     /// Writes HTTP/1.1 field names in lower case.
     #[serde(default, skip_serializing_if = "is_false")]
     pub lower_case_fields: bool,
+    /// Speaks HTTP/1.1 without a library, so that nothing is too odd to be sent.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub raw: bool,
 }
 
 /// Sends a request.
@@ -107,6 +112,9 @@ pub struct Send {
     /// Further fields of the request, by their names.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub fields: BTreeMap<String, String>,
+    /// What is odd about how the request is written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wire: Option<Wire>,
     /// How many times, one after the other; once if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub times: Option<u32>,
@@ -135,6 +143,35 @@ pub enum ProofSource {
     Text(String),
     /// No proof.
     Absent,
+}
+
+/// An odd way of writing a request. A library writes the first two in HTTP/2, and the first in HTTP/3; all else needs a raw
+/// connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Wire {
+    /// The proof is in the trailer section, behind some content, and not in the header section (RFC 9110 section 6.5).
+    ProofInTrailers,
+    /// A Host field names another host than the absolute form of the target, or than `:authority`, does.
+    AnotherHost,
+    /// There is `Expect: 100-continue` and some content, which is sent upon a 100 answer only (RFC 9110 section 10.1.1).
+    ContentWithheld,
+    /// The target has the absolute form (RFC 9112 section 3.2.2).
+    AbsoluteForm,
+    /// The target has the authority form (RFC 9112 section 3.2.3); for CONNECT.
+    AuthorityForm,
+    /// It offers to go on with WebSocket (RFC 6455 section 4.1).
+    Upgrade,
+    /// Each octet is in a TLS record of its own.
+    OctetByOctet,
+}
+
+impl Wire {
+    /// Whether no HTTP library writes such a request, in any version.
+    #[must_use]
+    pub fn needs_raw(self) -> bool {
+        !matches!(self, Self::ProofInTrailers | Self::AnotherHost)
+    }
 }
 
 /// Sends the requests of many tokens in turn.
@@ -234,7 +271,7 @@ impl Step {
     pub fn expects(&self) -> Vec<&Expect> {
         match self {
             Self::Send(send) => vec![&send.expect],
-            Self::Together(sends) => sends.iter().map(|s| &s.expect).collect(),
+            Self::Together(sends) | Self::Pipeline(sends) => sends.iter().map(|s| &s.expect).collect(),
             Self::Interleave(interleave) => vec![&interleave.expect],
             Self::Rounds(rounds) => rounds.steps.iter().flat_map(Self::expects).collect(),
             _ => Vec::new(),
@@ -246,6 +283,7 @@ impl Step {
     pub fn is_control(&self) -> bool {
         match self {
             Self::Send(send) => send.control,
+            Self::Together(sends) | Self::Pipeline(sends) => sends.iter().all(|send| send.control),
             Self::Rounds(rounds) => rounds.steps.iter().all(Self::is_control),
             other => other.expects().is_empty(),
         }
@@ -264,7 +302,7 @@ impl Step {
     pub fn sends(&self) -> impl Iterator<Item = &Send> {
         let sends = match self {
             Self::Send(send) | Self::Abandon(send) => std::slice::from_ref(&**send),
-            Self::Together(sends) => sends.as_slice(),
+            Self::Together(sends) | Self::Pipeline(sends) => sends.as_slice(),
             _ => &[],
         };
         sends.iter()
@@ -285,6 +323,7 @@ impl Send {
             path: None,
             authority: None,
             fields: BTreeMap::new(),
+            wire: None,
             times: None,
             expect,
             control: false,

@@ -32,6 +32,8 @@ pub enum Event {
     ServerConnected(ServerConnected),
     /// A request went out and was answered, or was not.
     Exchanged(Box<Exchanged>),
+    /// An interim answer with that status (1xx) came before the answer that follows.
+    Interim(u16),
     /// A connection was closed.
     Closed(Closed),
     /// Keys were updated; the exporter value afterwards.

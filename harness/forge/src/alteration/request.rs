@@ -49,6 +49,24 @@ pub(super) const TABLE: &[Alteration] = &[
         Request(|r, _| proof_fields(r, |p| vec![[b"Bearer ", &p[..]].concat()])),
     ),
     row(
+        "field-with-obs-text",
+        FIELD,
+        Leads::Refused(Check::Field),
+        Request(|r, _| proof_fields(r, |p| vec![inside(&p, &(0x80..=0xff).collect::<Vec<u8>>())])),
+    ),
+    row(
+        "field-with-nul",
+        FIELD,
+        Leads::Refused(Check::Format),
+        Request(|r, _| proof_fields(r, |p| vec![inside(&p, b"\0")])),
+    ),
+    row(
+        "field-with-bare-cr",
+        FIELD,
+        Leads::Refused(Check::Format),
+        Request(|r, _| proof_fields(r, |p| vec![inside(&p, b"\r")])),
+    ),
+    row(
         "proof-is-the-token",
         FIELD,
         Leads::Refused(Check::Typ),
@@ -226,6 +244,12 @@ fn form(request: &mut RequestRecipe, content: &str) {
 
 fn text(octets: Vec<u8>) -> String {
     String::from_utf8(octets).unwrap_or_default()
+}
+
+/// The proof with these octets in its header segment.
+fn inside(proof: &[u8], octets: &[u8]) -> Vec<u8> {
+    let (before, behind) = proof.split_at(proof.len().min(8));
+    [before, octets, behind].concat()
 }
 
 fn scheme(request: &mut RequestRecipe, scheme: &str) {

@@ -1,11 +1,13 @@
 //! The steps of a faulty server: the draft's, with the fault's deviations put in.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bytes::Bytes;
 use ekmcheck_binding::{
     base64url,
     cache::{ConnectionId, EntryKey, Scope},
@@ -23,7 +25,7 @@ use ekmcheck_forge::recipe::Exporters;
 
 use super::{Bend, CachesBy, Full, JtiBy, Sight, identity::Identities, race::Race};
 use crate::{
-    resource::Behaviour,
+    resource::{Behaviour, proof_fields},
     tokens::TokenFault,
     wire::{Incoming, Outgoing},
 };
@@ -413,6 +415,24 @@ impl Behaviour for Bent {
                 change(request);
             }
         }
+    }
+
+    fn proofs<'a>(&self, request: &'a Incoming) -> Vec<Cow<'a, [u8]>> {
+        let trailers = if self.has(|b| matches!(b, Bend::ReadsTrailers)) { request.trailers.as_slice() } else { &[] };
+        let values = proof_fields(&request.fields).chain(proof_fields(trailers));
+        match self.bends.iter().find_map(|b| if let Bend::Rewrites(rewrite) = b { Some(rewrite) } else { None }) {
+            Some(rewrite) => values.map(|value| Cow::Owned(rewrite(value))).collect(),
+            None => values.map(Cow::Borrowed).collect(),
+        }
+    }
+
+    fn unverified(&self, request: &Incoming) -> Option<Outgoing> {
+        let wanted = request.fields.iter().find(|(name, _)| name == "upgrade").map(|(_, value)| value.clone());
+        wanted.filter(|_| self.has(|b| matches!(b, Bend::UpgradesFirst))).map(|protocol| Outgoing {
+            status: 101,
+            fields: vec![("Connection".to_owned(), b"Upgrade".to_vec()), ("Upgrade".to_owned(), protocol)],
+            body: Bytes::new(),
+        })
     }
 
     fn connection_for(&self, connection: &Connection, request: &Incoming) -> Option<Connection> {

@@ -5,6 +5,7 @@ mod claims;
 mod form;
 mod header;
 mod life;
+mod message;
 mod request;
 mod signature;
 mod target;
@@ -24,6 +25,7 @@ pub(super) const ALL: &[&[Fault]] = &[
     request::TABLE,
     cache::TABLE,
     life::TABLE,
+    message::TABLE,
 ];
 
 const fn fault(

@@ -128,13 +128,16 @@ pub struct ConnectOptions {
     pub source_port: Option<u16>,
     /// HTTP/1.1: send field names in lower case rather than in Title-Case.
     pub lower_case_fields: bool,
+    /// HTTP/1.1 only: speak HTTP without a library, so that [`Sender::send_raw`](super::Sender::send_raw) can be used and
+    /// nothing is too odd to be sent. Names of fields then go out as they are given.
+    pub raw: bool,
     /// Time for the whole of [`connect`], and then for each request and for the end of the connection.
     pub timeout: Duration,
 }
 
 impl Default for ConnectOptions {
     fn default() -> Self {
-        Self { source_port: None, lower_case_fields: false, timeout: Duration::from_secs(10) }
+        Self { source_port: None, lower_case_fields: false, raw: false, timeout: Duration::from_secs(10) }
     }
 }
 
@@ -147,7 +150,8 @@ impl Default for ConnectOptions {
 /// # Errors
 ///
 /// [`WireError::Connect`], [`WireError::Handshake`], [`WireError::Refused`], [`WireError::Timeout`] or
-/// [`WireError::Http`] for the step that failed; [`WireError::Settings`] when `server_name` is not a name.
+/// [`WireError::Http`] for the step that failed; [`WireError::Settings`] when `server_name` is not a name, or what is not
+/// HTTP/1.1 is to be raw.
 pub async fn connect(
     tls: &Arc<ClientTls>,
     addr: SocketAddr,
@@ -156,6 +160,10 @@ pub async fn connect(
 ) -> Result<Connection, WireError> {
     let name = ServerName::try_from(server_name.to_owned());
     let name = name.map_err(|error| WireError::Settings(format!("server name: {error}")))?;
+    let http1 = tls.config.alpn_protocols.iter().any(|alpn| alpn == Alpn::Http1.identifier());
+    if options.raw && !http1 {
+        return Err(WireError::Settings("only HTTP/1.1 can be raw".to_owned()));
+    }
     if let Some(config) = &tls.quic {
         let connected = quic::connect(config.clone(), &tls.exporters, addr, server_name, &options).await?;
         return Ok(Connection::of_quic(connected, &options));

@@ -5,9 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{Request, Response};
-use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 use hyper::rt::Executor;
@@ -18,8 +16,11 @@ use tokio::time::{Instant, timeout};
 
 use super::client::ConnectOptions;
 use super::error::{Stage, WireError, text};
-use super::exchange::{ANSWER_BODY_MAX, Answer, OutgoingRequest, list_fields, read_body};
+use super::exchange::{
+    ANSWER_BODY_MAX, Answer, OutgoingBody, OutgoingRequest, Payload, ReadBody, list_fields, read_body,
+};
 use super::quic;
+use super::raw::{self, Heard, Pace, RawRequest};
 use super::rekey::Rekeyer;
 use super::stream::{Control, How, Rekeying};
 use super::tls::{Alpn, Established};
@@ -50,13 +51,6 @@ where
     }
 }
 
-#[derive(Clone, Debug)]
-enum Protocol {
-    /// One request at a time.
-    Http1(Arc<tokio::sync::Mutex<http1::SendRequest<Full<Bytes>>>>),
-    Http2(http2::SendRequest<Full<Bytes>>),
-}
-
 /// Sends requests over a connection. All clones send over the same connection: over HTTP/2 and HTTP/3 in parallel, over
 /// HTTP/1.1 one after another.
 #[derive(Clone, Debug)]
@@ -67,7 +61,11 @@ pub struct Sender {
 
 #[derive(Clone, Debug)]
 enum Over {
-    Stream { protocol: Protocol, control: Control },
+    /// One request at a time.
+    Http1(Arc<tokio::sync::Mutex<http1::SendRequest<OutgoingBody>>>, Control),
+    Http2(http2::SendRequest<OutgoingBody>, Control),
+    /// HTTP/1.1 without a library, one batch of requests at a time.
+    Raw(raw::Requests),
     Quic(quic::Requests),
 }
 
@@ -79,45 +77,66 @@ impl Sender {
     /// [`WireError::NotExpressible`] before anything is sent; [`WireError::Refused`] if the server ended the connection
     /// with a TLS alert; [`WireError::Timeout`] or [`WireError::Http`] otherwise.
     pub async fn send(&self, request: OutgoingRequest) -> Result<Answer, WireError> {
-        let alpn = match &self.over {
-            Over::Stream { protocol: Protocol::Http1(_), .. } => Alpn::Http1,
-            Over::Stream { protocol: Protocol::Http2(_), .. } => Alpn::Http2,
-            Over::Quic(_) => Alpn::Http3,
-        };
-        let request = request.express(alpn)?;
         let exchange = async {
             match &self.over {
-                Over::Stream { protocol, control } => {
-                    protocol.exchange(request.map(Full::new)).await.map_err(|error| failure(control, &error))
+                Over::Http1(sender, control) => {
+                    let request = request.express(Alpn::Http1)?.map(Payload::into_body);
+                    over_http1(sender, request).await.map_err(|error| failure(control, &error))
                 }
-                Over::Quic(requests) => requests.exchange(request).await,
+                Over::Http2(sender, control) => {
+                    let request = request.express(Alpn::Http2)?.map(Payload::into_body);
+                    over_http2(sender.clone(), request).await.map_err(|error| failure(control, &error))
+                }
+                Over::Raw(requests) => {
+                    let heard = requests.exchange(vec![RawRequest::of(request)], Pace::AtOnce).await?;
+                    let none = || Err(WireError::Http("no answer".to_owned()));
+                    heard.into_iter().next().map_or_else(none, |heard| heard.answer)
+                }
+                Over::Quic(requests) => requests.exchange(request.express(Alpn::Http3)?).await,
             }
         };
         timeout(self.limit, exchange).await.map_err(|_| WireError::Timeout(Stage::Answer))?
     }
-}
 
-impl Protocol {
-    async fn exchange(&self, request: Request<Full<Bytes>>) -> hyper::Result<Answer> {
-        match self {
-            Self::Http1(sender) => {
-                // Held until the answer has been read: the next request has to wait for that anyway.
-                let mut sender = sender.lock().await;
-                sender.ready().await?;
-                let start = Instant::now();
-                receive(start, sender.send_request(request).await?).await
-            }
-            Self::Http2(sender) => {
-                let start = Instant::now();
-                receive(start, sender.clone().send_request(request).await?).await
+    /// Writes all of `requests` and then reads as many answers, which come in the order of the requests. Only a connection
+    /// that was opened with [`ConnectOptions::raw`] can. If the server does not answer them all, or ends HTTP on the
+    /// connection, what is missing is an error and the connection is closed.
+    ///
+    /// # Errors
+    ///
+    /// [`WireError::NotExpressible`] before anything is sent; what ended the connection if it had ended before.
+    pub async fn send_raw(&self, requests: Vec<RawRequest>, pace: Pace) -> Result<Vec<Heard>, WireError> {
+        match &self.over {
+            Over::Raw(raw) => raw.exchange(requests, pace).await,
+            _ => {
+                Err(WireError::NotExpressible("octets of one's own on a connection that was not opened raw".to_owned()))
             }
         }
     }
 }
 
+async fn over_http1(
+    sender: &tokio::sync::Mutex<http1::SendRequest<OutgoingBody>>,
+    request: Request<OutgoingBody>,
+) -> hyper::Result<Answer> {
+    // Held until the answer has been read: the next request has to wait for that anyway.
+    let mut sender = sender.lock().await;
+    sender.ready().await?;
+    let start = Instant::now();
+    receive(start, sender.send_request(request).await?).await
+}
+
+async fn over_http2(
+    mut sender: http2::SendRequest<OutgoingBody>,
+    request: Request<OutgoingBody>,
+) -> hyper::Result<Answer> {
+    let start = Instant::now();
+    receive(start, sender.send_request(request).await?).await
+}
+
 async fn receive(start: Instant, response: Response<Incoming>) -> hyper::Result<Answer> {
     let (head, body) = response.into_parts();
-    let (body, truncated) = read_body(body, ANSWER_BODY_MAX).await?;
+    let ReadBody { content: body, truncated, .. } = read_body(body, ANSWER_BODY_MAX).await?;
     Ok(Answer {
         status: head.status.as_u16(),
         fields: list_fields(&head.headers),
@@ -127,16 +146,8 @@ async fn receive(start: Instant, response: Response<Incoming>) -> hyper::Result<
     })
 }
 
-/// The best account of a failed request: an alert of the peer before anything that followed from it.
 fn failure(control: &Control, error: &hyper::Error) -> WireError {
-    if let Some(alert) = control.alert() {
-        return WireError::Refused { alert };
-    }
-    let of_http = text(error);
-    WireError::Http(match control.io_error() {
-        Some(of_stream) if !of_http.contains(&of_stream) => format!("{of_http} ({of_stream})"),
-        _ => of_http,
-    })
+    control.failure(text(error))
 }
 
 /// An established connection. Dropping it closes the socket at some time soon: over TCP without close_notify, over QUIC
@@ -163,24 +174,28 @@ impl Connection {
         options: &ConnectOptions,
     ) -> Result<Self, WireError> {
         let (control, rekeyer, gone) = (stream.control(), stream.rekeyer(), stream.gone());
-        let io = TokioIo::new(stream);
         let tasks = Tasks::default();
-        let protocol = if established.alpn == Some(Alpn::Http2) {
+        let over = if options.raw {
+            let (requests, task) = raw::Requests::over(stream, options.timeout);
+            tasks.spawn(task);
+            Over::Raw(requests)
+        } else if established.alpn == Some(Alpn::Http2) {
+            let io = TokioIo::new(stream);
             let (sender, connection) =
                 http2::Builder::new(tasks.clone()).handshake(io).await.map_err(|error| failure(&control, &error))?;
             // The error is the one that the requests see.
             tasks.spawn(async move { drop(connection.await) });
-            Protocol::Http2(sender)
+            Over::Http2(sender, control.clone())
         } else {
             let (sender, connection) = http1::Builder::new()
                 .title_case_headers(!options.lower_case_fields)
-                .handshake(io)
+                .handshake(TokioIo::new(stream))
                 .await
                 .map_err(|error| failure(&control, &error))?;
             tasks.spawn(async move { drop(connection.await) });
-            Protocol::Http1(Arc::new(tokio::sync::Mutex::new(sender)))
+            Over::Http1(Arc::new(tokio::sync::Mutex::new(sender)), control.clone())
         };
-        let sender = Sender { over: Over::Stream { protocol, control: control.clone() }, limit: options.timeout };
+        let sender = Sender { over, limit: options.timeout };
         Ok(Self { established, sender, rekeyer, link: Link::Stream { local_addr, control, tasks, gone } })
     }
 

@@ -1,12 +1,15 @@
 //! Requests and answers as a client sends and sees them.
 
+use std::convert::Infallible;
+use std::future::{Ready, ready};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::header::HOST;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
-use http_body_util::BodyExt;
+use http_body_util::combinators::WithTrailers;
+use http_body_util::{BodyExt, Either, Full};
 use hyper::body::Body;
 
 use super::error::{WireError, text};
@@ -30,6 +33,31 @@ pub struct OutgoingRequest {
     pub fields: Vec<(String, Vec<u8>)>,
     /// The content; its length is added as Content-Length.
     pub body: Bytes,
+    /// The fields of a trailer section, as `fields`. HTTP/1.1 has them on a raw connection only, where the content is then
+    /// chunked and has no Content-Length.
+    pub trailers: Vec<(String, Vec<u8>)>,
+}
+
+/// What a request carries behind its head.
+#[derive(Debug)]
+pub(super) struct Payload {
+    pub(super) content: Bytes,
+    /// Empty for no trailer section.
+    pub(super) trailers: HeaderMap,
+}
+
+/// The same as an HTTP library takes it. Without a trailer section nothing may be said of one.
+pub(super) type OutgoingBody =
+    Either<Full<Bytes>, WithTrailers<Full<Bytes>, Ready<Option<Result<HeaderMap, Infallible>>>>>;
+
+impl Payload {
+    pub(super) fn into_body(self) -> OutgoingBody {
+        let content = Full::new(self.content);
+        match self.trailers.is_empty() {
+            true => Either::Left(content),
+            false => Either::Right(content.with_trailers(ready(Some(Ok(self.trailers))))),
+        }
+    }
 }
 
 /// The answer to a request.
@@ -49,10 +77,16 @@ pub struct Answer {
 
 impl OutgoingRequest {
     /// The request as the HTTP library wants it for `protocol`.
-    pub(super) fn express(self, protocol: Alpn) -> Result<Request<Bytes>, WireError> {
+    pub(super) fn express(self, protocol: Alpn) -> Result<Request<Payload>, WireError> {
         let method = Method::from_bytes(self.method.as_bytes()).map_err(|error| not_expressible("method", &error))?;
         let target = PathAndQuery::try_from(self.path_and_query).map_err(|error| not_expressible("path", &error))?;
         let mut fields = express_fields(self.fields)?;
+        let trailers = express_fields(self.trailers)?;
+        if protocol == Alpn::Http1 && !trailers.is_empty() {
+            return Err(WireError::NotExpressible(
+                "a trailer section, in HTTP/1.1 as the library writes it".to_owned(),
+            ));
+        }
         let uri = match protocol {
             Alpn::Http1 => {
                 if !fields.contains_key(HOST) {
@@ -72,7 +106,7 @@ impl OutgoingRequest {
                 builder.build().map_err(|error| not_expressible("target", &error))?
             }
         };
-        let mut request = Request::new(self.body);
+        let mut request = Request::new(Payload { content: self.body, trailers });
         *request.method_mut() = method;
         *request.uri_mut() = uri;
         *request.headers_mut() = fields;
@@ -102,21 +136,37 @@ pub(super) fn list_fields(map: &HeaderMap) -> Vec<(String, Vec<u8>)> {
     map.iter().map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec())).collect()
 }
 
-/// Reads a message body up to `limit` bytes, and says whether there was more.
-pub(super) async fn read_body<B>(mut body: B, limit: usize) -> Result<(Bytes, bool), B::Error>
+/// A message body that was read.
+pub(super) struct ReadBody {
+    /// The content, up to the limit.
+    pub(super) content: Bytes,
+    /// Whether there was more.
+    pub(super) truncated: bool,
+    /// The trailer section; empty if the content was truncated.
+    pub(super) trailers: HeaderMap,
+}
+
+/// Reads a message body up to `limit` bytes of content.
+pub(super) async fn read_body<B>(mut body: B, limit: usize) -> Result<ReadBody, B::Error>
 where
     B: Body<Data = Bytes> + Unpin,
 {
     let mut kept = BytesMut::new();
+    let mut trailers = HeaderMap::new();
     while let Some(frame) = body.frame().await {
-        // Trailers are not content.
-        let Ok(data) = frame?.into_data() else { continue };
+        let data = match frame?.into_data() {
+            Ok(data) => data,
+            Err(other) => {
+                trailers.extend(other.into_trailers().unwrap_or_default());
+                continue;
+            }
+        };
         let room = limit - kept.len();
         if data.len() > room {
             kept.extend_from_slice(&data[..room]);
-            return Ok((kept.freeze(), true));
+            return Ok(ReadBody { content: kept.freeze(), truncated: true, trailers: HeaderMap::new() });
         }
         kept.extend_from_slice(&data);
     }
-    Ok((kept.freeze(), false))
+    Ok(ReadBody { content: kept.freeze(), truncated: false, trailers })
 }

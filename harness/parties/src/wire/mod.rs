@@ -4,7 +4,7 @@
 //! The layer knows nothing of tokens or proofs. A server hands each request to a [`Service`]; a client sends
 //! [`OutgoingRequest`]s over a [`Connection`]. Everything a play must be able to do to a connection is here: key
 //! updates, resumption, a HelloRetryRequest, a fixed source port, a change of address or connection id where QUIC is
-//! spoken, and four ways of ending it.
+//! spoken, and four ways of ending it. What no HTTP library would send goes over a raw connection.
 
 mod client;
 mod connection;
@@ -12,6 +12,7 @@ mod error;
 mod exchange;
 mod limits;
 mod quic;
+mod raw;
 mod registry;
 mod rekey;
 mod respond;
@@ -26,6 +27,7 @@ pub use error::{Stage, WireError};
 pub use exchange::{ANSWER_BODY_MAX, Answer, OutgoingRequest};
 pub use limits::Limits;
 pub use quic::serve_quic;
+pub use raw::{Content, Heard, Pace, RawRequest};
 pub use rekey::Rekeyer;
 pub use server::{Prepared, Server, ServerConfig, prepare, serve};
 pub use service::{Incoming, Outgoing, Service};

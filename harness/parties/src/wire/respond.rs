@@ -4,14 +4,14 @@ use bytes::Bytes;
 use http::header::HOST;
 use http::request::Parts;
 use http::uri::Scheme;
-use http::{HeaderValue, Response, StatusCode, Version};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, Version};
 
 use super::exchange::{express_fields, list_fields};
 use super::registry::Live;
 use super::service::{Incoming, Outgoing, Service};
 
 /// Has the service answer a request that was received whole.
-pub(super) fn respond<S: Service>(live: &Live<S>, head: &Parts, body: Bytes) -> Response<Bytes> {
+pub(super) fn respond<S: Service>(live: &Live<S>, head: &Parts, body: Bytes, trailers: &HeaderMap) -> Response<Bytes> {
     let authority = match head.uri.authority() {
         Some(authority) => Some(authority.as_str().to_owned()),
         None => {
@@ -27,6 +27,7 @@ pub(super) fn respond<S: Service>(live: &Live<S>, head: &Parts, body: Bytes) -> 
         path_and_query: head.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned(),
         fields: list_fields(&head.headers),
         body,
+        trailers: list_fields(trailers),
     });
     let closes = |(name, value): &(String, Vec<u8>)| name.eq_ignore_ascii_case("connection") && value == b"close";
     let closing = fields.iter().any(closes);

@@ -272,10 +272,10 @@ async fn answer<S: Service>(
 ) -> Response<Full<Bytes>> {
     let (head, body) = request.into_parts();
     let body = match timeout(content_time, read_body(body, content_bytes)).await {
-        Ok(Ok((body, false))) => body,
-        Ok(Ok((_, true))) => return bare(StatusCode::PAYLOAD_TOO_LARGE).map(Full::new),
+        Ok(Ok(body)) if !body.truncated => body,
+        Ok(Ok(_)) => return bare(StatusCode::PAYLOAD_TOO_LARGE).map(Full::new),
         Ok(Err(_)) => return bare(StatusCode::BAD_REQUEST).map(Full::new),
         Err(_) => return bare(StatusCode::REQUEST_TIMEOUT).map(Full::new),
     };
-    respond(live, &head, body).map(Full::new)
+    respond(live, &head, body.content, &body.trailers).map(Full::new)
 }

@@ -46,12 +46,14 @@ pub struct Incoming {
     pub fields: Vec<(String, Vec<u8>)>,
     /// The content, not longer than the limit of the server.
     pub body: Bytes,
+    /// The fields of the trailer section, as `fields`.
+    pub trailers: Vec<(String, Vec<u8>)>,
 }
 
 /// The answer to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outgoing {
-    /// The status code, 200..=599.
+    /// The status code, 101 or 200..=599; 101 ends HTTP on an HTTP/1.1 connection, and the connection with it.
     pub status: u16,
     /// Names and values. `Connection: close` ends the connection after the answer, in every version of HTTP. If one of them cannot be written in HTTP, the client gets an empty answer with status 500.
     pub fields: Vec<(String, Vec<u8>)>,

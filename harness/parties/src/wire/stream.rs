@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio_rustls::TlsStream;
 
-use super::error::{alert_in, text};
+use super::error::{WireError, alert_in, text};
 use super::rekey::{Rekeyed, Rekeyer};
 use super::tls::{ExporterRequest, export_all};
 
@@ -69,6 +69,17 @@ impl Control {
     /// The first error of the stream, which HTTP libraries tend to swallow.
     pub(super) fn io_error(&self) -> Option<String> {
         self.lock().io_error.clone()
+    }
+
+    /// The best account of a failure: an alert of the peer before anything that followed from it.
+    pub(super) fn failure(&self, of_http: String) -> WireError {
+        if let Some(alert) = self.alert() {
+            return WireError::Refused { alert };
+        }
+        WireError::Http(match self.io_error() {
+            Some(of_stream) if !of_http.contains(&of_stream) => format!("{of_http} ({of_stream})"),
+            _ => of_http,
+        })
     }
 
     /// Has `n` key updates queued ahead of the next bytes.

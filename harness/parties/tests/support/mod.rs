@@ -192,5 +192,6 @@ pub(crate) fn get(path: &str) -> OutgoingRequest {
         path_and_query: path.into(),
         fields: vec![],
         body: Bytes::new(),
+        trailers: vec![],
     }
 }

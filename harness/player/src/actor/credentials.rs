@@ -142,7 +142,8 @@ impl Credentials {
         let further = send.fields.iter().map(|(name, value)| (name.clone(), value.clone().into_bytes()));
         made.request.fields.extend(further);
         let fields = made.request.field(RequestRecipe::PROOF_FIELD);
-        let proof_sent = String::from_utf8(fields).ok().filter(|p| !p.is_empty());
+        // A proof with odd octets in it is a proof all the same.
+        let proof_sent = Some(String::from_utf8_lossy(&fields).into_owned()).filter(|p| !p.is_empty());
         Ok(Ready { made, proof_sent })
     }
 

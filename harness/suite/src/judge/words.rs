@@ -62,6 +62,7 @@ pub(super) fn seen(transcripts: &[Transcript]) -> String {
     let one = |t: &Transcript| {
         let what = folded(t.events.iter().filter_map(|e| match e {
             Event::Exchanged(exchanged) => Some(reaction(&exchanged.reaction)),
+            Event::Interim(status) => Some(status.to_string()),
             Event::NotTestable(why) => Some(format!("not testable ({})", bounded(why))),
             Event::Broken(why) => Some(format!("broke off ({})", bounded(why))),
             _ => None,

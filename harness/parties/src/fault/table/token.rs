@@ -26,7 +26,7 @@ pub(super) const TABLE: &[Fault] = &[
         "proof-optional-after-first",
         "asks for no proof once the binding was verified",
         &[Bend::CachesBy(CachesBy::ConnectionAndToken), Bend::Omits(Check::Presence, Some(Moment::Hit))],
-        &["rs.presence.absent-after-verification"],
+        &["rs.presence.absent-after-verification", "rs.message.pipelined"],
     ),
     fault(
         "anonymous-passes",

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use super::alert_in;
 use crate::wire::error::{WireError, text};
-use crate::wire::exchange::{ANSWER_BODY_MAX, Answer, list_fields};
+use crate::wire::exchange::{ANSWER_BODY_MAX, Answer, Payload, list_fields};
 
 /// Sends requests over a connection, in parallel.
 #[derive(Clone)]
@@ -37,8 +37,8 @@ impl Requests {
     }
 
     /// Sends `request` and reads the answer to its end.
-    pub(in crate::wire) async fn exchange(&self, request: Request<Bytes>) -> Result<Answer, WireError> {
-        let (mut head, body) = request.into_parts();
+    pub(in crate::wire) async fn exchange(&self, request: Request<Payload>) -> Result<Answer, WireError> {
+        let (mut head, payload) = request.into_parts();
         // h3 closes the whole connection over such a request.
         let differs = |authority: &http::uri::Authority| {
             head.headers.get_all(HOST).iter().any(|host| host.as_bytes() != authority.as_str().as_bytes())
@@ -46,13 +46,13 @@ impl Requests {
         if head.uri.authority().is_none_or(differs) {
             return Err(WireError::NotExpressible("in HTTP/3 a Host field has to agree with :authority".to_owned()));
         }
-        if !body.is_empty() && !head.headers.contains_key(CONTENT_LENGTH) {
-            head.headers.insert(CONTENT_LENGTH, body.len().into());
+        if !payload.content.is_empty() && !head.headers.contains_key(CONTENT_LENGTH) {
+            head.headers.insert(CONTENT_LENGTH, payload.content.len().into());
         }
         let start = Instant::now();
         // In a task of its own, which ends with this future: h3-quinn can panic over a malformed answer.
         let mut task = JoinSet::new();
-        task.spawn(converse(self.sender.clone(), Request::from_parts(head, ()), body));
+        task.spawn(converse(self.sender.clone(), Request::from_parts(head, ()), payload));
         let ended = task.join_next().await;
         let exchanged = ended.and_then(Result::ok).ok_or_else(|| WireError::Http("h3 gave up".to_owned()))?;
         let (response, (body, truncated)) = exchanged.map_err(|error| failure(&self.conn, &error))?;
@@ -71,12 +71,16 @@ type Response = (http::Response<()>, (Bytes, bool));
 async fn converse(
     mut sender: SendRequest<OpenStreams, Bytes>,
     head: Request<()>,
-    body: Bytes,
+    payload: Payload,
 ) -> Result<Response, StreamError> {
     let (mut sending, receiving) = sender.send_request(head).await?.split();
     let send = async {
-        if !body.is_empty() {
-            sending.send_data(body).await?;
+        let Payload { content, trailers } = payload;
+        if !content.is_empty() {
+            sending.send_data(content).await?;
+        }
+        if !trailers.is_empty() {
+            sending.send_trailers(trailers).await?;
         }
         sending.finish().await
     };

@@ -17,6 +17,7 @@ use super::session::ServerCrypto;
 use super::socket::Socket;
 use super::{NO_ERROR, Phases, endpoint, established, handshake_failure, transport};
 use crate::wire::error::{WireError, text};
+use crate::wire::exchange::ReadBody;
 use crate::wire::limits::Limits;
 use crate::wire::registry::{Live, Registry};
 use crate::wire::rekey::Rekeyer;
@@ -171,10 +172,14 @@ async fn exchange<S: Service>(
     // A head that is too long or cannot be read is answered, or refused, by h3.
     let Ok(Ok((head, mut stream))) = timeout(limits.idle, request.resolve_request()).await else { return };
     let (head, ()) = head.into_parts();
-    let body = timeout(limits.content, read(limits.content_bytes, |cx| stream.poll_recv_data(cx))).await;
-    let response = match body {
-        Ok(Ok((body, false))) => respond(&live, &head, body),
-        Ok(Ok((_, true))) => bare(StatusCode::PAYLOAD_TOO_LARGE),
+    let body = async {
+        let (content, truncated) = read(limits.content_bytes, |cx| stream.poll_recv_data(cx)).await?;
+        let trailers = if truncated { None } else { stream.recv_trailers().await? };
+        Ok::<_, StreamError>(ReadBody { content, truncated, trailers: trailers.unwrap_or_default() })
+    };
+    let response = match timeout(limits.content, body).await {
+        Ok(Ok(body)) if !body.truncated => respond(&live, &head, body.content, &body.trailers),
+        Ok(Ok(_)) => bare(StatusCode::PAYLOAD_TOO_LARGE),
         Ok(Err(_)) => bare(StatusCode::BAD_REQUEST),
         Err(_) => bare(StatusCode::REQUEST_TIMEOUT),
     };
