@@ -17,7 +17,7 @@ use ekmcheck_binding::{
     steps::Moment,
 };
 
-use crate::tokens::TokenFault;
+use crate::{tokens::TokenFault, wire::Habit};
 
 /// A server with one thing wrong.
 #[derive(Debug, Clone, Copy)]
@@ -96,6 +96,12 @@ pub(crate) enum Bend {
     OneToken,
     /// Keeps a token to its first proof on a connection.
     OneProof,
+    /// Does otherwise in handshakes.
+    Handshakes(Habit),
+    /// Takes the last certificate of the client's chain for the client's.
+    LastCertificate,
+    /// Answers requests of clients without a certificate that can be read.
+    ServesNobody,
     /// Writes the challenge otherwise; `None` for none.
     Challenges(fn(String) -> Option<String>),
 }

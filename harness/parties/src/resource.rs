@@ -20,6 +20,7 @@ use bytes::Bytes;
 use ekmcheck_binding::{
     cache::ConnectionId,
     certificate::Certificate,
+    digest::Thumbprint,
     exporter::ExporterValue,
     guard::{Connection, Guard, Policy, Request},
     refusal::{Check, WireAnswer},
@@ -27,6 +28,7 @@ use ekmcheck_binding::{
     target::Target,
 };
 use ekmcheck_forge::recipe::{ExporterCall, Exporters};
+use rustls::pki_types::CertificateDer;
 use tokio::sync::watch;
 
 use crate::{
@@ -37,9 +39,19 @@ use crate::{
 
 /// How a server behaves beyond its steps. The defaults are right.
 pub trait Behaviour: Steps + 'static {
-    /// A connection is open; `exporters` has all values of [`Exporters::CALLS`], `port` is the client's.
-    fn note_opened(&self, id: ConnectionId, exporters: &Exporters, chain: &[Vec<u8>], port: u16) {
-        let _ = (id, exporters, chain, port);
+    /// A connection is open; it exports all values of [`Exporters::CALLS`], `port` is the client's.
+    fn note_opened(&self, id: ConnectionId, established: &Established, port: u16) {
+        let _ = (id, established, port);
+    }
+
+    /// Which certificate of the client's chain counts.
+    fn certificate_of<'a>(&self, chain: &'a [CertificateDer<'static>]) -> Option<&'a CertificateDer<'static>> {
+        chain.first()
+    }
+
+    /// Whether requests are answered where the client has no certificate that can be read.
+    fn serves_nobody(&self) -> bool {
+        false
     }
 
     /// A connection has ended.
@@ -79,7 +91,7 @@ pub enum Sight {
     Opened {
         /// Address and port.
         peer: SocketAddr,
-        /// base64url.
+        /// base64url; empty if there is none.
         certificate: String,
         /// 32 octets.
         exporter: Vec<u8>,
@@ -146,18 +158,16 @@ impl<B: Behaviour> Service for ResourceServer<B> {
 
     fn opened(&self, established: &Established, peer: SocketAddr) -> Open {
         let exporters = exporters_of(established);
-        let chain: Vec<Vec<u8>> = established.peer_certificates.iter().map(|c| c.to_vec()).collect();
-        let certificate = chain.first().and_then(|der| Certificate::from_der(der).ok());
-        if let Some(certificate) = &certificate {
-            self.see(Sight::Opened {
-                peer,
-                certificate: certificate.thumbprint().to_string(),
-                exporter: exporters.right().to_vec(),
-            });
-        }
+        let chain = &established.peer_certificates;
+        self.see(Sight::Opened {
+            peer,
+            certificate: chain.first().map(|der| Thumbprint::of_der(der).to_string()).unwrap_or_default(),
+            exporter: exporters.right().to_vec(),
+        });
+        let certificate = self.guard.steps().certificate_of(chain).and_then(|der| Certificate::from_der(der).ok());
         let own: Result<[u8; 32], _> = exporters.get(self.guard.steps().exporter()).try_into();
         let id = ConnectionId(self.next.fetch_add(1, Ordering::Relaxed));
-        self.guard.steps().note_opened(id, &exporters, &chain, peer.port());
+        self.guard.steps().note_opened(id, established, peer.port());
         let binding = certificate.zip(own.ok()).map(|(certificate, own)| Connection {
             id,
             certificate,
@@ -176,6 +186,9 @@ impl<B: Behaviour> Service for ResourceServer<B> {
 
     fn request(&self, open: &Open, request: Incoming) -> Outgoing {
         let Some(connection) = &open.binding else {
+            if self.guard.steps().serves_nobody() {
+                return resource();
+            }
             let challenge = b"Bearer error=\"invalid_token\"".to_vec();
             return Outgoing {
                 status: 401,
@@ -203,11 +216,7 @@ impl<B: Behaviour> Service for ResourceServer<B> {
         let refusal = decided.err().filter(|r| !behaviour.swallows(r.check()));
         self.see(Sight::Decided { peer: open.peer, refused_by: refusal.as_ref().map(|r| r.check()) });
         match refusal {
-            None => Outgoing {
-                status: 200,
-                fields: vec![("Content-Type".to_owned(), b"application/json".to_vec())],
-                body: Bytes::from_static(b"{\"resource\":\"ok\"}"),
-            },
+            None => resource(),
             Some(refusal) => {
                 let answer = self.guard.answer(&refusal);
                 let challenge = behaviour.challenge(&answer).filter(|_| answer.status == 401);
@@ -225,6 +234,15 @@ impl<B: Behaviour> Service for ResourceServer<B> {
             self.guard.closed(connection);
             self.guard.steps().note_closed(connection.id);
         }
+    }
+}
+
+/// What is asked for.
+fn resource() -> Outgoing {
+    Outgoing {
+        status: 200,
+        fields: vec![("Content-Type".to_owned(), b"application/json".to_vec())],
+        body: Bytes::from_static(b"{\"resource\":\"ok\"}"),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Carries out the steps of one play and writes down what happens. Decides nothing.
 
 mod credentials;
+mod refused;
 mod upkeep;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
@@ -26,6 +27,7 @@ use crate::{
     world::{ClientKey, World},
 };
 use credentials::Credentials;
+use refused::presented;
 
 /// The longest that one step may take.
 const STEP: Duration = Duration::from_secs(5);
@@ -112,6 +114,8 @@ struct Link<'a> {
     port: u16,
     /// `None` when it was closed.
     connection: Option<Connection>,
+    /// Why there never was a connection, if so.
+    never_open: Option<String>,
 }
 
 /// A request that was made and not yet sent.
@@ -176,11 +180,19 @@ impl<'a> Actor<'a> {
             None => None,
         };
         let options = ConnectOptions { source_port, lower_case_fields: connect.lower_case_fields, timeout: STEP };
-        let connection = wire::connect(&tls, addr, "localhost", options).await;
-        let connection = connection.map_err(|error| match source_port {
-            Some(port) => Stop::NotTestable(format!("port {port} cannot be used again here: {error}")),
-            None => Stop::Broken(format!("connect: {error}")),
-        })?;
+        let authority = format!("localhost:{}", addr.port());
+        let connection = match wire::connect(&tls, addr, "localhost", options).await {
+            Ok(connection) => connection,
+            Err(error) if connect.may_fail && !matches!(error, WireError::Connect(_)) => {
+                return self.not_connected(connect, transport, client, authority, &error).await;
+            }
+            Err(error) => {
+                return Err(match source_port {
+                    Some(port) => Stop::NotTestable(format!("port {port} cannot be used again here: {error}")),
+                    None => Stop::Broken(format!("connect: {error}")),
+                });
+            }
+        };
         let established = connection.established();
         if connect.resume.is_some() && established.kind != Kind::Resumed {
             return Err(Stop::NotTestable("the subject did not resume the session".to_owned()));
@@ -193,7 +205,7 @@ impl<'a> Actor<'a> {
         self.events.push(Event::Connected(Connected {
             name: connect.name.clone(),
             client: name.to_owned(),
-            certificate: client.certificate.thumbprint().to_string(),
+            certificate: presented(client, connect.presents),
             over: Some(transport).filter(|t| *t != self.transport),
             suite: established.suite.clone(),
             handshake: match established.kind {
@@ -211,11 +223,12 @@ impl<'a> Actor<'a> {
             number: self.connections,
             connect: connect.clone(),
             transport,
-            authority: format!("localhost:{}", addr.port()),
+            authority,
             client,
             exporters,
             port,
             connection: Some(connection),
+            never_open: None,
         };
         self.links.insert(connect.name.clone(), link);
         Ok(())
@@ -240,6 +253,8 @@ impl<'a> Actor<'a> {
             suite,
             hello_retry: connect.hello_retry,
             resumption,
+            presents: connect.presents,
+            without_alpn: connect.without_alpn,
         });
         let tls = tls.map_err(|e| Stop::Broken(e.to_string()))?;
         if resumption {
@@ -250,6 +265,10 @@ impl<'a> Actor<'a> {
 
     async fn send(&mut self, index: usize, send: &Send) -> Result<(), Stop> {
         self.reopen_if_closed(send).await?;
+        if let Some(reason) = self.link(&send.on)?.never_open.clone() {
+            self.record_unsent(index, send, reason);
+            return Ok(());
+        }
         let ready = self.prepare(send).await?;
         let link = self.link_mut(&send.on)?;
         let request = outgoing(&ready.made, link.authority.clone());
@@ -266,7 +285,8 @@ impl<'a> Actor<'a> {
     /// A subject may close the connection after a refusal; the next request then goes on a new one, with a new proof.
     async fn reopen_if_closed(&mut self, send: &Send) -> Result<(), Stop> {
         let link = self.link(&send.on)?;
-        let by_subject = link.connection.as_ref().is_some_and(|c| !c.is_open());
+        // Where the subject may refuse the client, a closed connection is its answer.
+        let by_subject = !link.connect.may_fail && link.connection.as_ref().is_some_and(|c| !c.is_open());
         if by_subject {
             let again = Connect { same_port_as: None, resume: None, ..link.connect.clone() };
             self.connect(&again, true).await?;

@@ -8,7 +8,7 @@ use ekmcheck_parties::{
     fault::{self, Bent},
     resource::{Behaviour, ResourceServer, Sight},
     tokens::Tokens,
-    wire::{self, Server, WireError},
+    wire::{self, Habit, Server, WireError},
 };
 
 pub use ekmcheck_parties::fault::{Fault, Variation};
@@ -72,7 +72,7 @@ impl Subject {
             *(if transport.is_quic() { &mut sockets.udp } else { &mut sockets.tcp }) = true;
         }
         match self {
-            Self::Reference => serve(world, ByTheDraft, None, sockets).await,
+            Self::Reference => serve(world, ByTheDraft, None, Habit::Right, sockets).await,
             Self::Fault(fault) => bent(world, Bent::fault(fault), sockets).await,
             Self::Variation(variation) => bent(world, Bent::variation(variation), sockets).await,
         }
@@ -132,25 +132,27 @@ impl<B: Behaviour> Sights for ResourceServer<B> {
 }
 
 async fn bent(world: &World, bent: Bent, sockets: Sockets) -> Result<Started, WireError> {
-    let token_fault = bent.token_fault();
-    serve(world, bent, token_fault, sockets).await
+    let (token_fault, habit) = (bent.token_fault(), bent.habit());
+    serve(world, bent, token_fault, habit, sockets).await
 }
 
 async fn serve<B: Behaviour>(
     world: &World,
     behaviour: B,
     token_fault: Option<ekmcheck_parties::tokens::TokenFault>,
+    habit: Habit,
     sockets: Sockets,
 ) -> Result<Started, WireError> {
     let clock = Clock::at(world.now);
     let tokens = Tokens::of(&world.issuer, token_fault);
     let resource = ResourceServer::new(behaviour, tokens, clock.clone(), Policy::default());
+    let prepared = world.server(habit)?;
     let tcp = match sockets.tcp {
-        true => Some(wire::serve(world.server.clone(), resource.clone()).await?),
+        true => Some(wire::serve(prepared.clone(), resource.clone()).await?),
         false => None,
     };
     let udp = match sockets.udp {
-        true => Some(wire::serve_quic(world.server.clone(), resource.clone()).await?),
+        true => Some(wire::serve_quic(prepared, resource.clone()).await?),
         false => None,
     };
     Ok(Started { tcp, udp, clock, sights: resource })

@@ -56,6 +56,29 @@ pub struct Connect {
     /// Writes HTTP/1.1 field names in lower case.
     #[serde(default, skip_serializing_if = "is_false")]
     pub lower_case_fields: bool,
+    /// What the client presents in the handshake; its certificate with that of the intermediate if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub presents: Option<Presents>,
+    /// Names no application protocol in the handshake, and speaks HTTP/1.1.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub without_alpn: bool,
+    /// The subject may refuse the handshake: requests on the connection then have no answer. In TLS 1.3 a client is
+    /// connected before the server has looked at its certificate, so that a refusal may show as late as that.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub may_fail: bool,
+}
+
+/// What a client presents in the handshake instead of its certificate with that of the intermediate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Presents {
+    /// Nothing, where the server asks for a certificate.
+    Nothing,
+    /// The public key alone (RFC 7250).
+    RawPublicKey,
+    /// Its certificate, then those of another client and of an authority that have nothing to do with it, and that of the
+    /// intermediate last.
+    WithStrangers,
 }
 
 /// Sends a request.

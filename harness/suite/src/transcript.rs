@@ -28,6 +28,8 @@ pub struct Transcript {
 pub enum Event {
     /// A handshake ended well, as the client saw it.
     Connected(Connected),
+    /// A handshake failed that may fail.
+    ConnectFailed(ConnectFailed),
     /// The server's view of a connection, where the subject is in process.
     ServerConnected(ServerConnected),
     /// A request went out and was answered, or was not.
@@ -56,7 +58,8 @@ pub struct Connected {
     pub name: String,
     /// The client certificate, by its name.
     pub client: String,
-    /// The thumbprint of that certificate.
+    /// The thumbprint of that certificate, or of the public key that was presented in its place; empty if the client
+    /// presented nothing.
     pub certificate: String,
     /// The transport, where it is another than the play's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -72,6 +75,18 @@ pub struct Connected {
     /// It replaces a connection that the subject closed after a refusal.
     #[serde(default)]
     pub replaces_closed: bool,
+}
+
+/// A connection that did not come about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConnectFailed {
+    /// The name in the play.
+    pub name: String,
+    /// The client certificate, by its name.
+    pub client: String,
+    /// Why, as the client sees it; bounded.
+    pub reason: String,
 }
 
 /// Kinds of handshake.

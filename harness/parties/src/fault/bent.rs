@@ -21,8 +21,14 @@ use ekmcheck_binding::{
 };
 use ekmcheck_forge::recipe::Exporters;
 
+use rustls::pki_types::CertificateDer;
+
 use super::{Bend, CachesBy, JtiBy, Sight};
-use crate::{resource::Behaviour, tokens::TokenFault, wire::Incoming};
+use crate::{
+    resource::{Behaviour, exporters_of},
+    tokens::TokenFault,
+    wire::{Alpn, Established, Habit, Incoming},
+};
 
 /// The steps of a faulty server, or of a harmless variation.
 pub struct Bent {
@@ -47,6 +53,7 @@ struct Memory {
 struct Live {
     exporters: Exporters,
     chain: Vec<Vec<u8>>,
+    alpn: Option<Alpn>,
     port: u16,
 }
 
@@ -72,6 +79,13 @@ impl Bent {
         })
     }
 
+    /// What it does in handshakes.
+    #[must_use]
+    pub fn habit(&self) -> Habit {
+        let habit = self.bends.iter().find_map(|b| if let Bend::Handshakes(habit) = b { Some(*habit) } else { None });
+        habit.unwrap_or_default()
+    }
+
     /// The step as the draft has it, then the deviations of that check.
     fn bend(&self, check: Check, right: Result<(), Refusal>, sight: Sight<'_>) -> Result<(), Refusal> {
         let live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
@@ -80,6 +94,7 @@ impl Bent {
             exporters: own.and_then(|id| live.get(&id)).map(|l| &l.exporters),
             others: live.iter().filter(|(id, _)| Some(**id) != own).map(|(_, l)| &l.exporters).collect(),
             chain: own.and_then(|id| live.get(&id)).map_or(&[], |l| &l.chain),
+            alpn: own.and_then(|id| live.get(&id)).and_then(|l| l.alpn),
             ..sight
         };
         let mut result = right;
@@ -135,6 +150,7 @@ const NOTHING: Sight<'static> = Sight {
     exporters: None,
     others: Vec::new(),
     chain: &[],
+    alpn: None,
 };
 
 impl Steps for Bent {
@@ -328,9 +344,18 @@ impl Steps for Bent {
 }
 
 impl Behaviour for Bent {
-    fn note_opened(&self, id: ConnectionId, exporters: &Exporters, chain: &[Vec<u8>], port: u16) {
-        let live = Live { exporters: exporters.clone(), chain: chain.to_vec(), port };
+    fn note_opened(&self, id: ConnectionId, established: &Established, port: u16) {
+        let chain = established.peer_certificates.iter().map(|c| c.to_vec()).collect();
+        let live = Live { exporters: exporters_of(established), chain, alpn: established.alpn, port };
         self.live.lock().unwrap_or_else(PoisonError::into_inner).insert(id, live);
+    }
+
+    fn certificate_of<'a>(&self, chain: &'a [CertificateDer<'static>]) -> Option<&'a CertificateDer<'static>> {
+        if self.has(|b| matches!(b, Bend::LastCertificate)) { chain.last() } else { chain.first() }
+    }
+
+    fn serves_nobody(&self) -> bool {
+        self.has(|b| matches!(b, Bend::ServesNobody))
     }
 
     fn note_closed(&self, id: ConnectionId) {

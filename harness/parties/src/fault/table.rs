@@ -3,14 +3,17 @@
 mod cache;
 mod claims;
 mod form;
+mod handshake;
 mod header;
 mod token;
 
 use ekmcheck_binding::{refusal::WireAnswer, steps::Moment};
 
 use super::{Bend, CachesBy, Fault, Variation};
+use crate::wire::Habit;
 
-pub(super) const ALL: &[&[Fault]] = &[token::TABLE, form::TABLE, header::TABLE, claims::TABLE, cache::TABLE];
+pub(super) const ALL: &[&[Fault]] =
+    &[token::TABLE, form::TABLE, header::TABLE, claims::TABLE, cache::TABLE, handshake::TABLE];
 
 const fn fault(
     name: &'static str,
@@ -53,6 +56,16 @@ pub(super) const VARIATIONS: &[Variation] = &[
             // The iat that was verified is not the one of the proof that comes now.
             Bend::Omits(ekmcheck_binding::refusal::Check::Iat, Some(Moment::Hit)),
         ],
+    },
+    Variation {
+        name: "certificate-optional",
+        does: "asks for a client certificate, and refuses requests where none came",
+        bends: &[Bend::Handshakes(Habit::OptionalCertificate)],
+    },
+    Variation {
+        name: "quic-retry",
+        does: "has QUIC clients prove their address by a Retry",
+        bends: &[Bend::Handshakes(Habit::Retry)],
     },
     Variation {
         name: "wide-window",

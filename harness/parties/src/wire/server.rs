@@ -13,7 +13,8 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use rustls::crypto::aws_lc_rs::kx_group::{SECP256R1, X25519};
 use rustls::pki_types::CertificateDer;
-use rustls::server::{ServerSessionMemoryCache, WebPkiClientVerifier};
+use rustls::server::ServerSessionMemoryCache;
+use rustls::sign::SingleCertAndKey;
 use rustls::time_provider::TimeProvider;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -24,6 +25,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::error::{WireError, text};
 use super::exchange::read_body;
+use super::habit::{self, Habit};
 use super::limits::Limits;
 use super::quic::{self, server_settings};
 use super::registry::{Live, Registry};
@@ -48,6 +50,8 @@ pub struct ServerConfig {
     pub versions: Vec<Version>,
     /// What clients are allowed.
     pub limits: Limits,
+    /// What it does in handshakes.
+    pub habit: Habit,
 }
 
 /// The costly part of a server, to be shared by any number of them. It includes the sessions for resumption: a session
@@ -59,6 +63,7 @@ pub struct Prepared {
     pub(super) quic: Option<quic::Settings>,
     pub(super) exporters: Vec<ExporterRequest>,
     pub(super) limits: Limits,
+    pub(super) habit: Habit,
 }
 
 /// Makes ready what [`serve`] and [`serve_quic`](super::serve_quic) need.
@@ -72,24 +77,30 @@ pub struct Prepared {
 /// [`WireError::Settings`] when the identity, the roots or the versions are unusable.
 pub fn prepare(config: ServerConfig) -> Result<Arc<Prepared>, WireError> {
     let unusable = |error: &(dyn std::error::Error + 'static)| WireError::Settings(text(error));
-    let ServerConfig { identity, client_roots, time_provider, exporters, versions, limits } = config;
+    let ServerConfig { identity, client_roots, time_provider, exporters, versions, limits, habit } = config;
     let provider = provider(vec![X25519, SECP256R1], None)?;
     let roots = root_store(&client_roots)?;
-    let verifier = WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(&provider));
-    let verifier = verifier.build().map_err(|error| unusable(&error))?;
+    let verifier = habit::verifier(habit, roots, Arc::clone(&provider))?;
+    let certified = identity.certified(&provider).map_err(|error| unusable(&error))?;
     let with_quic = versions.contains(&Version::Tls13);
     let versions: Vec<_> = versions.into_iter().map(Version::supported).collect();
     let mut tls = rustls::ServerConfig::builder_with_details(provider, time_provider)
         .with_protocol_versions(&versions)
         .map_err(|error| unusable(&error))?
         .with_client_cert_verifier(verifier)
-        .with_single_cert(identity.chain, identity.key)
-        .map_err(|error| unusable(&error))?;
+        .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
     tls.require_ems = true;
     tls.alpn_protocols = [Alpn::Http2, Alpn::Http1].map(|alpn| alpn.identifier().to_vec()).to_vec();
     tls.session_storage = ServerSessionMemoryCache::new(limits.sessions);
     let quic = if with_quic { Some(server_settings(&tls, &limits)?) } else { None };
-    Ok(Arc::new(Prepared { acceptor: Arc::new(tls).into(), http: http_builder(&limits), quic, exporters, limits }))
+    Ok(Arc::new(Prepared {
+        acceptor: Arc::new(tls).into(),
+        http: http_builder(&limits),
+        quic,
+        exporters,
+        limits,
+        habit,
+    }))
 }
 
 fn http_builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
