@@ -98,8 +98,8 @@ pub(crate) enum Bend {
     OneProof,
     /// Does otherwise in handshakes.
     Handshakes(Habit),
-    /// Takes the last certificate of the client's chain for the client's.
-    LastCertificate,
+    /// Takes the last but one certificate of the client's chain for the client's.
+    LastButOne,
     /// Answers requests of clients without a certificate that can be read.
     ServesNobody,
     /// Writes the challenge otherwise; `None` for none.

@@ -351,7 +351,7 @@ impl Behaviour for Bent {
     }
 
     fn certificate_of<'a>(&self, chain: &'a [CertificateDer<'static>]) -> Option<&'a CertificateDer<'static>> {
-        if self.has(|b| matches!(b, Bend::LastCertificate)) { chain.last() } else { chain.first() }
+        if self.has(|b| matches!(b, Bend::LastButOne)) { chain.iter().nth_back(1) } else { chain.first() }
     }
 
     fn serves_nobody(&self) -> bool {

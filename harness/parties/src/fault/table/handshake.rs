@@ -63,9 +63,9 @@ pub(super) const TABLE: &[Fault] = &[
         &["rs.transport.alpn"],
     ),
     fault(
-        "last-certificate",
-        "takes the last certificate of the chain for the client's",
-        &[Bend::LastCertificate],
+        "certificate-before-the-last",
+        "takes the certificate before the last for the client's, as if no chain were longer than two",
+        &[Bend::LastButOne],
         &["rs.accept.chain-with-strangers"],
     ),
 ];
