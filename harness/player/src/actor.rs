@@ -128,6 +128,7 @@ impl<'a> Actor<'a> {
     async fn step(&mut self, index: usize, step: &Step) -> Result<(), Stop> {
         match step {
             Step::Connect(connect) => self.connect(connect, false).await,
+            Step::Probe(probe) => self.probe(probe).await,
             Step::Send(send) => {
                 for _ in 0..send.times.unwrap_or(1) {
                     self.send(index, send).await?;

@@ -156,7 +156,7 @@ fn unknown_connection(case: &Case) -> Option<String> {
             Step::UpdateKeys(update) => used.push(&update.on),
             Step::Migrate(migrate) => used.push(&migrate.on),
             Step::RotateId(rotate) => used.push(&rotate.on),
-            Step::AdvanceClock(_) => {}
+            Step::Probe(_) | Step::AdvanceClock(_) => {}
         }
         if let Some(missing) = used.iter().find(|n| !open.contains(*n)) {
             return Some((*missing).to_owned());

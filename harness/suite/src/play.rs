@@ -11,6 +11,8 @@ use crate::case::{Case, Expect, PerRequestClaim, Transport};
 pub enum Step {
     /// Opens a connection.
     Connect(Connect),
+    /// Sends a ClientHello on a connection of its own, and looks at the first answer.
+    Probe(Probe),
     /// Sends a request and waits for the answer.
     Send(Send),
     /// Sends several requests at once on one HTTP/2 or HTTP/3 connection.
@@ -79,6 +81,29 @@ pub enum Presents {
     /// Its certificate, then those of another client and of an authority that have nothing to do with it, and that of the
     /// intermediate last.
     WithStrangers,
+}
+
+/// Sends a ClientHello on a TCP connection of its own. Refused means that a TLS alert comes, or the end of the
+/// connection.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Probe {
+    /// Which.
+    pub hello: Hello,
+    /// What should come of it.
+    pub expect: Expect,
+}
+
+/// A ClientHello that no client of the harness sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Hello {
+    /// TLS 1.0 at best.
+    Tls10,
+    /// TLS 1.1 at best.
+    Tls11,
+    /// TLS 1.2 without the extended master secret (RFC 7627).
+    Tls12WithoutExtendedMasterSecret,
 }
 
 /// Sends a request.
@@ -231,6 +256,7 @@ impl Step {
             Self::Send(send) => Some(&send.expect),
             Self::Together(sends) => sends.first().map(|s| &s.expect),
             Self::Interleave(interleave) => Some(&interleave.expect),
+            Self::Probe(probe) => Some(&probe.expect),
             Self::Connect(_)
             | Self::Close(_)
             | Self::UpdateKeys(_)

@@ -34,6 +34,8 @@ pub enum Event {
     ServerConnected(ServerConnected),
     /// A request went out and was answered, or was not.
     Exchanged(Box<Exchanged>),
+    /// A ClientHello went out, and this came first.
+    Probed(Probed),
     /// A connection was closed.
     Closed(Closed),
     /// Keys were updated; the exporter value afterwards.
@@ -143,6 +145,20 @@ pub struct Exchanged {
     pub reaction: Reaction,
     /// The check that refused, by the subject's own word, where it is in process.
     pub check: Option<String>,
+}
+
+/// A ClientHello and what came first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Probed {
+    /// Which ClientHello.
+    pub hello: crate::play::Hello,
+    /// What was expected of it.
+    pub expect: Expect,
+    /// Whether the subject went on with the handshake.
+    pub went_on: bool,
+    /// What came, in words.
+    pub came: String,
 }
 
 /// What came back.

@@ -28,6 +28,8 @@ pub enum Habit {
     AnySignature,
     /// Wants raw public keys (RFC 7250), and takes any; TLS 1.3 only.
     RawPublicKeys,
+    /// Begins handshakes of TLS 1.0 and 1.1.
+    OldVersions,
     /// Has a QUIC client prove its address by a Retry (RFC 9000 section 8.1.2); right.
     Retry,
 }
@@ -42,7 +44,7 @@ pub(super) fn verifier(
     let builder = if habit == Habit::OptionalCertificate { builder.allow_unauthenticated() } else { builder };
     let right = builder.build().map_err(|error| WireError::Settings(text(&error)))?;
     Ok(match habit {
-        Habit::Right | Habit::OptionalCertificate | Habit::Retry => right,
+        Habit::Right | Habit::OptionalCertificate | Habit::OldVersions | Habit::Retry => right,
         Habit::AnyTime | Habit::AnyIssuer | Habit::AnySignature | Habit::RawPublicKeys => {
             Arc::new(Lax { right, habit })
         }

@@ -26,6 +26,7 @@ use tokio_rustls::TlsAcceptor;
 use super::error::{WireError, text};
 use super::exchange::read_body;
 use super::habit::{self, Habit};
+use super::hello::old_answer;
 use super::limits::Limits;
 use super::quic::{self, server_settings};
 use super::registry::{Live, Registry};
@@ -226,7 +227,7 @@ async fn accept<S: Service>(
 }
 
 async fn connection<S: Service>(
-    tcp: TcpStream,
+    mut tcp: TcpStream,
     peer: SocketAddr,
     prepared: Arc<Prepared>,
     service: Arc<S>,
@@ -235,6 +236,9 @@ async fn connection<S: Service>(
     // Without it answers would merely be slower.
     let _ = tcp.set_nodelay(true);
     let limits = &prepared.limits;
+    if prepared.habit == Habit::OldVersions && begins_old(&mut tcp).await {
+        return service.handshake_failed("begun in an old version");
+    }
     let stream = match timeout(limits.handshake, prepared.acceptor.accept(tcp).into_fallible()).await {
         Ok(Ok(stream)) => stream,
         Ok(Err((error, tcp))) => {
@@ -256,6 +260,17 @@ async fn connection<S: Service>(
     });
     // How a connection ends does not matter to a service.
     let _ = timeout(limits.lifetime, prepared.http.serve_connection(TokioIo::new(stream), handler)).await;
+}
+
+/// Answers a ClientHello of an old version, and says whether it was one.
+async fn begins_old(tcp: &mut TcpStream) -> bool {
+    let mut start = [0_u8; 16];
+    // A ClientHello comes whole.
+    let answer = tcp.peek(&mut start).await.ok().and_then(|n| old_answer(start.get(..n)?));
+    match answer {
+        Some(answer) => tcp.write_all(&answer).await.is_ok(),
+        None => false,
+    }
 }
 
 /// Keeps a refused connection until the client has seen the alert. Closing a socket with unread bytes in it sends RST,

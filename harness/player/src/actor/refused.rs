@@ -2,14 +2,14 @@
 
 use ekmcheck_binding::digest::Thumbprint;
 use ekmcheck_forge::{pki::Identity, recipe::Exporters};
-use ekmcheck_parties::wire::WireError;
+use ekmcheck_parties::wire::{self, FirstFlight, WireError};
 use ekmcheck_suite::{
     case::Transport,
-    play::{Connect, Presents, Send},
-    transcript::{ConnectFailed, Event, Exchanged, Reaction},
+    play::{Connect, Hello, Presents, Probe, Send},
+    transcript::{ConnectFailed, Event, Exchanged, Probed, Reaction},
 };
 
-use super::{Actor, Link, Stop};
+use super::{Actor, Link, STEP, Stop};
 
 /// The thumbprint of what the client presents.
 pub(super) fn presented(client: &Identity, presents: Option<Presents>) -> String {
@@ -51,6 +51,30 @@ impl<'a> Actor<'a> {
             never_open: Some(reason),
         };
         self.links.insert(connect.name.clone(), link);
+        Ok(())
+    }
+
+    /// Sends a ClientHello on a connection of its own.
+    pub(super) async fn probe(&mut self, probe: &Probe) -> Result<(), Stop> {
+        let server = self.subject.server(self.transport).filter(|_| !self.transport.is_quic());
+        let server = server.ok_or_else(|| Stop::NotTestable("a ClientHello in records goes over TCP".to_owned()))?;
+        let hello = match probe.hello {
+            Hello::Tls10 => wire::Hello::Tls10,
+            Hello::Tls11 => wire::Hello::Tls11,
+            Hello::Tls12WithoutExtendedMasterSecret => wire::Hello::Tls12WithoutExtendedMasterSecret,
+        };
+        let first = wire::greet(server.addr(), hello, STEP).await.map_err(|e| Stop::Broken(format!("probe: {e}")))?;
+        self.connections += 1;
+        self.subject.settled(self.connections).await;
+        let (went_on, came) = match first {
+            FirstFlight::Alert(name) => (false, format!("TLS alert {name}")),
+            FirstFlight::Ended(how) => (false, format!("end of the connection ({how})")),
+            FirstFlight::ServerHello { version, extended_master_secret } => {
+                let secret = if extended_master_secret { "with" } else { "without" };
+                (true, format!("ServerHello of version {version:#06x} {secret} extended master secret"))
+            }
+        };
+        self.events.push(Event::Probed(Probed { hello: probe.hello, expect: probe.expect.clone(), went_on, came }));
         Ok(())
     }
 

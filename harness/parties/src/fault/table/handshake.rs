@@ -57,6 +57,12 @@ pub(super) const TABLE: &[Fault] = &[
         &["rs.alg.rsa-1024"],
     ),
     fault(
+        "old-versions",
+        "begins handshakes of TLS 1.0 and 1.1",
+        &[Bend::Handshakes(Habit::OldVersions)],
+        &["rs.handshake.tls10", "rs.handshake.tls11"],
+    ),
+    fault(
         "alpn-needed",
         "finds no exporter value where no application protocol was agreed on",
         &[Bend::Not(Check::Ekm, |s| s.alpn.is_none())],
