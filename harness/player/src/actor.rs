@@ -13,7 +13,7 @@ use ekmcheck_forge::{
 };
 use ekmcheck_parties::{
     resource::{Sight, exporters_of},
-    wire::{self, ClientTls, ConnectOptions, Connection, Kind, OutgoingRequest, WireError},
+    wire::{self, ClientTls, ConnectOptions, Connection, Kind, OutgoingRequest, Stage, WireError},
 };
 use ekmcheck_suite::{
     case::{Case, PerRequestClaim, Transport},
@@ -180,12 +180,20 @@ impl<'a> Actor<'a> {
             Some(earlier) => Some(self.link(earlier)?.port),
             None => None,
         };
-        let options = ConnectOptions { source_port, lower_case_fields: connect.lower_case_fields, timeout: STEP };
+        let options = ConnectOptions {
+            source_port,
+            lower_case_fields: connect.lower_case_fields,
+            version_negotiation: connect.version_negotiation,
+            timeout: STEP,
+        };
         let authority = format!("localhost:{}", addr.port());
         let connection = match wire::connect(&tls, addr, "localhost", options).await {
             Ok(connection) => connection,
             Err(error) if connect.may_fail && !matches!(error, WireError::Connect(_)) => {
                 return self.not_connected(connect, transport, client, authority, &error).await;
+            }
+            Err(WireError::Timeout(Stage::Negotiation)) => {
+                return Err(Stop::NotTestable("the subject sends no Version Negotiation packet".to_owned()));
             }
             Err(error) => {
                 return Err(match source_port {

@@ -64,6 +64,10 @@ pub struct Connect {
     /// Names no application protocol in the handshake, and speaks HTTP/1.1.
     #[serde(default, skip_serializing_if = "is_false")]
     pub without_alpn: bool,
+    /// Asks first, from the same port, for a version that nobody speaks, and waits for the Version Negotiation packet
+    /// (QUIC).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub version_negotiation: bool,
     /// The subject may refuse the handshake: requests on the connection then have no answer. In TLS 1.3 a client is
     /// connected before the server has looked at its certificate, so that a refusal may show as late as that.
     #[serde(default, skip_serializing_if = "is_false")]

@@ -145,13 +145,21 @@ pub struct ConnectOptions {
     pub source_port: Option<u16>,
     /// HTTP/1.1: send field names in lower case rather than in Title-Case.
     pub lower_case_fields: bool,
+    /// QUIC: before it connects, asks from the same port for a version that nobody speaks, to get a Version Negotiation
+    /// packet.
+    pub version_negotiation: bool,
     /// Time for the whole of [`connect`], and then for each request and for the end of the connection.
     pub timeout: Duration,
 }
 
 impl Default for ConnectOptions {
     fn default() -> Self {
-        Self { source_port: None, lower_case_fields: false, timeout: Duration::from_secs(10) }
+        Self {
+            source_port: None,
+            lower_case_fields: false,
+            version_negotiation: false,
+            timeout: Duration::from_secs(10),
+        }
     }
 }
 

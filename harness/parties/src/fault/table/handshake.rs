@@ -63,6 +63,12 @@ pub(super) const TABLE: &[Fault] = &[
         &["rs.handshake.tls10", "rs.handshake.tls11"],
     ),
     fault(
+        "exporter-of-another-open-connection",
+        "compares ekm with the exporter value of the client's other connection, where one is open",
+        &[Bend::Not(Check::Ekm, |s| s.others.first().is_some_and(|other| other.right() != s.ekm()))],
+        &["rs.transport.version-negotiation"],
+    ),
+    fault(
         "alpn-needed",
         "finds no exporter value where no application protocol was agreed on",
         &[Bend::Not(Check::Ekm, |s| s.alpn.is_none())],

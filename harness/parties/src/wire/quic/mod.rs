@@ -10,6 +10,7 @@
 //! - There is no FIN and no RST. A connection ends with a CONNECTION_CLOSE frame, or in silence.
 
 mod client;
+mod negotiation;
 mod phases;
 mod requests;
 mod server;
