@@ -184,6 +184,7 @@ impl<'a> Actor<'a> {
             source_port,
             lower_case_fields: connect.lower_case_fields,
             version_negotiation: connect.version_negotiation,
+            early_data: connect.early_data,
             timeout: STEP,
         };
         let authority = format!("localhost:{}", addr.port());
@@ -202,44 +203,55 @@ impl<'a> Actor<'a> {
                 });
             }
         };
-        let established = connection.established();
-        if connect.resume.is_some() && established.kind != Kind::Resumed {
-            return Err(Stop::NotTestable("the subject did not resume the session".to_owned()));
-        }
-        if connect.hello_retry && established.kind != Kind::HelloRetry {
-            return Err(Stop::NotTestable("the subject sent no HelloRetryRequest".to_owned()));
-        }
-        let exporters = exporters_of(established);
-        let port = connection.local_addr().port();
-        self.events.push(Event::Connected(Connected {
-            name: connect.name.clone(),
-            client: name.to_owned(),
-            certificate: presented(client, connect.presents),
-            over: Some(transport).filter(|t| *t != self.transport),
-            suite: established.suite.clone(),
-            handshake: match established.kind {
-                Kind::Full => Handshake::Full,
-                Kind::HelloRetry => Handshake::HelloRetry,
-                Kind::Resumed => Handshake::Resumed,
-            },
-            port,
-            exporters: named_exporters(&exporters),
-            replaces_closed,
-        }));
         self.connections += 1;
-        self.subject.settled(self.connections).await;
+        let early = connection.is_early();
         let link = Link {
             number: self.connections,
             connect: connect.clone(),
             transport,
             authority,
             client,
-            exporters,
-            port,
+            exporters: exporters_of(connection.established()),
+            port: connection.local_addr().port(),
             connection: Some(connection),
             never_open: None,
         };
         self.links.insert(connect.name.clone(), link);
+        // The first request makes the handshake of early data go on.
+        if early { Ok(()) } else { self.connected(&connect.name, replaces_closed).await }
+    }
+
+    /// Writes down a connection whose handshake is over.
+    async fn connected(&mut self, name: &str, replaces_closed: bool) -> Result<(), Stop> {
+        let usual = self.transport;
+        let link = self.link_mut(name)?;
+        let Some(connection) = &mut link.connection else { return Ok(()) };
+        let established = connection.finish().map_err(|e| Stop::Broken(format!("connect: {e}")))?;
+        if link.connect.resume.is_some() && established.kind != Kind::Resumed {
+            return Err(Stop::NotTestable("the subject did not resume the session".to_owned()));
+        }
+        if link.connect.hello_retry && established.kind != Kind::HelloRetry {
+            return Err(Stop::NotTestable("the subject sent no HelloRetryRequest".to_owned()));
+        }
+        link.exporters = exporters_of(established);
+        let event = Event::Connected(Connected {
+            name: name.to_owned(),
+            client: link.client.name.to_owned(),
+            certificate: presented(link.client, link.connect.presents),
+            over: Some(link.transport).filter(|t| *t != usual),
+            suite: established.suite.clone(),
+            handshake: match established.kind {
+                Kind::Full => Handshake::Full,
+                Kind::HelloRetry => Handshake::HelloRetry,
+                Kind::Resumed => Handshake::Resumed,
+            },
+            port: link.port,
+            exporters: named_exporters(&link.exporters),
+            early_data: established.early_data,
+            replaces_closed,
+        });
+        self.events.push(event);
+        self.subject.settled(self.connections).await;
         Ok(())
     }
 
@@ -282,10 +294,14 @@ impl<'a> Actor<'a> {
         let link = self.link_mut(&send.on)?;
         let request = outgoing(&ready.made, link.authority.clone());
         let port = link.port;
+        let early = link.connection.as_ref().is_some_and(Connection::is_early);
         let reaction = match &mut link.connection {
             Some(connection) => reaction(connection.send(request).await)?,
             None => Reaction::Nothing("the connection is closed".to_owned()),
         };
+        if early {
+            self.connected(&send.on, false).await?;
+        }
         let check = self.drain_sights_of(port);
         self.record(index, send, &ready, reaction, check);
         Ok(())

@@ -68,6 +68,10 @@ pub struct Connect {
     /// (QUIC).
     #[serde(default, skip_serializing_if = "is_false")]
     pub version_negotiation: bool,
+    /// Sends the first request as early data (0-RTT), if the subject allows it; else as soon as the handshake is over.
+    /// With `resume`, over TLS 1.3 and HTTP/1.1. The proof of that request cannot be one for this connection.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub early_data: bool,
     /// The subject may refuse the handshake: requests on the connection then have no answer. In TLS 1.3 a client is
     /// connected before the server has looked at its certificate, so that a refusal may show as late as that.
     #[serde(default, skip_serializing_if = "is_false")]

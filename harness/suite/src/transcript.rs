@@ -74,6 +74,9 @@ pub struct Connected {
     pub port: u16,
     /// The exporter value and the likely mistakes: name and fingerprint.
     pub exporters: Vec<(String, String)>,
+    /// The subject took the first request as early data.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub early_data: bool,
     /// It replaces a connection that the subject closed after a refusal.
     #[serde(default)]
     pub replaces_closed: bool,

@@ -54,6 +54,7 @@ struct Live {
     exporters: Exporters,
     chain: Vec<Vec<u8>>,
     alpn: Option<Alpn>,
+    early_data: bool,
     port: u16,
 }
 
@@ -95,6 +96,7 @@ impl Bent {
             others: live.iter().filter(|(id, _)| Some(**id) != own).map(|(_, l)| &l.exporters).collect(),
             chain: own.and_then(|id| live.get(&id)).map_or(&[], |l| &l.chain),
             alpn: own.and_then(|id| live.get(&id)).and_then(|l| l.alpn),
+            early_data: own.and_then(|id| live.get(&id)).is_some_and(|l| l.early_data),
             ..sight
         };
         let mut result = right;
@@ -151,6 +153,7 @@ const NOTHING: Sight<'static> = Sight {
     others: Vec::new(),
     chain: &[],
     alpn: None,
+    early_data: false,
 };
 
 impl Steps for Bent {
@@ -346,7 +349,13 @@ impl Steps for Bent {
 impl Behaviour for Bent {
     fn note_opened(&self, id: ConnectionId, established: &Established, port: u16) {
         let chain = established.peer_certificates.iter().map(|c| c.to_vec()).collect();
-        let live = Live { exporters: exporters_of(established), chain, alpn: established.alpn, port };
+        let live = Live {
+            exporters: exporters_of(established),
+            chain,
+            alpn: established.alpn,
+            early_data: established.early_data,
+            port,
+        };
         self.live.lock().unwrap_or_else(PoisonError::into_inner).insert(id, live);
     }
 

@@ -36,6 +36,8 @@ pub struct Sight<'a> {
     pub chain: &'a [Vec<u8>],
     /// The application protocol that the connection agreed on.
     pub alpn: Option<Alpn>,
+    /// Whether the connection had early data.
+    pub early_data: bool,
 }
 
 impl Sight<'_> {

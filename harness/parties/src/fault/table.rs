@@ -63,6 +63,11 @@ pub(super) const VARIATIONS: &[Variation] = &[
         bends: &[Bend::Handshakes(Habit::OptionalCertificate)],
     },
     Variation {
+        name: "early-data",
+        does: "takes early data, and answers when the handshake is over",
+        bends: &[Bend::Handshakes(Habit::EarlyData)],
+    },
+    Variation {
         name: "quic-retry",
         does: "has QUIC clients prove their address by a Retry",
         bends: &[Bend::Handshakes(Habit::Retry)],

@@ -148,6 +148,9 @@ pub struct ConnectOptions {
     /// QUIC: before it connects, asks from the same port for a version that nobody speaks, to get a Version Negotiation
     /// packet.
     pub version_negotiation: bool,
+    /// Sends the first request as early data (RFC 8446 section 2.3), if a session can be resumed that allows it. Over TCP
+    /// with HTTP/1.1 and `resumption`. What is known of the connection then comes with [`Connection::finish`].
+    pub early_data: bool,
     /// Time for the whole of [`connect`], and then for each request and for the end of the connection.
     pub timeout: Duration,
 }
@@ -158,6 +161,7 @@ impl Default for ConnectOptions {
             source_port: None,
             lower_case_fields: false,
             version_negotiation: false,
+            early_data: false,
             timeout: Duration::from_secs(10),
         }
     }
@@ -192,10 +196,18 @@ pub async fn connect(
     let tcp = tcp.map_err(|error| WireError::Connect(text(&error)))?;
     let local_addr = tcp.local_addr().map_err(|error| WireError::Connect(text(&error)))?;
 
-    let handshake = TlsConnector::from(Arc::clone(&tls.config)).connect(name, tcp);
+    let mut config = Arc::clone(&tls.config);
+    if options.early_data {
+        // The sessions are shared all the same.
+        Arc::make_mut(&mut config).enable_early_data = true;
+    }
+    let handshake = TlsConnector::from(config).early_data(options.early_data).connect(name, tcp);
     let stream = timeout_at(deadline, handshake).await.map_err(over(Stage::Handshake))?;
     let stream = stream.map_err(|error| WireError::handshake(&error))?;
-    let established = Established::of(stream.get_ref().1, &tls.exporters)?;
+    let established = match stream.get_ref().1.is_handshaking() {
+        true => None,
+        false => Some(Established::of(stream.get_ref().1, &tls.exporters)?),
+    };
 
     let stream = Rekeying::new(stream, &tls.exporters);
     let start = Connection::start(stream, established, local_addr, &options);

@@ -30,6 +30,9 @@ pub enum Habit {
     RawPublicKeys,
     /// Begins handshakes of TLS 1.0 and 1.1.
     OldVersions,
+    /// Takes early data (RFC 8446 section 2.3) over TCP; right, as requests in it are answered when the handshake is over
+    /// and are checked against its exporter value.
+    EarlyData,
     /// Has a QUIC client prove its address by a Retry (RFC 9000 section 8.1.2); right.
     Retry,
 }
@@ -44,7 +47,7 @@ pub(super) fn verifier(
     let builder = if habit == Habit::OptionalCertificate { builder.allow_unauthenticated() } else { builder };
     let right = builder.build().map_err(|error| WireError::Settings(text(&error)))?;
     Ok(match habit {
-        Habit::Right | Habit::OptionalCertificate | Habit::OldVersions | Habit::Retry => right,
+        Habit::Right | Habit::OptionalCertificate | Habit::OldVersions | Habit::EarlyData | Habit::Retry => right,
         Habit::AnyTime | Habit::AnyIssuer | Habit::AnySignature | Habit::RawPublicKeys => {
             Arc::new(Lax { right, habit })
         }

@@ -1,6 +1,7 @@
 //! A server on the loopback interface that demands a client certificate.
 
 use std::convert::Infallible;
+use std::io::Read as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -92,6 +93,9 @@ pub fn prepare(config: ServerConfig) -> Result<Arc<Prepared>, WireError> {
         .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
     tls.require_ems = true;
     tls.alpn_protocols = [Alpn::Http2, Alpn::Http1].map(|alpn| alpn.identifier().to_vec()).to_vec();
+    if habit == Habit::EarlyData {
+        tls.max_early_data_size = u32::try_from(limits.head_bytes).unwrap_or(u32::MAX);
+    }
     tls.session_storage = ServerSessionMemoryCache::new(limits.sessions);
     let quic = if with_quic { Some(server_settings(&tls, &limits)?) } else { None };
     Ok(Arc::new(Prepared {
@@ -239,7 +243,7 @@ async fn connection<S: Service>(
     if prepared.habit == Habit::OldVersions && begins_old(&mut tcp).await {
         return service.handshake_failed("begun in an old version");
     }
-    let stream = match timeout(limits.handshake, prepared.acceptor.accept(tcp).into_fallible()).await {
+    let mut stream = match timeout(limits.handshake, prepared.acceptor.accept(tcp).into_fallible()).await {
         Ok(Ok(stream)) => stream,
         Ok(Err((error, tcp))) => {
             service.handshake_failed(&text(&error));
@@ -247,11 +251,17 @@ async fn connection<S: Service>(
         }
         Err(_) => return service.handshake_failed("time is over"),
     };
-    let established = match Established::of(stream.get_ref().1, &prepared.exporters) {
+    let mut established = match Established::of(stream.get_ref().1, &prepared.exporters) {
         Ok(established) => established,
         Err(error) => return service.handshake_failed(&error.to_string()),
     };
-    let stream = Rekeying::new(stream, &prepared.exporters);
+    let mut early = Vec::new();
+    if let Some(mut data) = stream.get_mut().1.early_data() {
+        // It was received and is bounded; reading it cannot fail.
+        let _ = data.read_to_end(&mut early);
+    }
+    established.early_data = !early.is_empty();
+    let stream = Rekeying::new(stream, &prepared.exporters).after(early);
     let live = Arc::new(Live::open(service, &established, peer, registry, stream.rekeyer()));
     let handler = service_fn(|request| {
         let live = Arc::clone(&live);

@@ -160,9 +160,24 @@ pub struct Established {
     /// What the peer authenticated with, end-entity certificate first; in a resumed session what it authenticated with
     /// in the handshake of that session. Empty if it did not.
     pub peer_certificates: Vec<CertificateDer<'static>>,
+    /// Whether early data was accepted. Over QUIC there is none.
+    pub early_data: bool,
 }
 
 impl Established {
+    /// Nothing yet, of a connection whose client sends early data.
+    pub(super) fn nothing_yet() -> Self {
+        Self {
+            version: Version::Tls13,
+            alpn: None,
+            suite: String::new(),
+            kind: Kind::Resumed,
+            exports: Vec::new(),
+            peer_certificates: Vec::new(),
+            early_data: false,
+        }
+    }
+
     /// The exporter value called `name`.
     #[must_use]
     pub fn export(&self, name: &str) -> Option<&[u8]> {
@@ -191,7 +206,7 @@ impl Established {
         let suite = conn.negotiated_cipher_suite().map(|suite| format!("{:?}", suite.suite())).unwrap_or_default();
         let exports = export_all(conn, requests).map_err(|error| failed(text(&error)))?;
         let peer_certificates = conn.peer_certificates().map(<[_]>::to_vec).unwrap_or_default();
-        Ok(Self { version, alpn, suite, kind, exports, peer_certificates })
+        Ok(Self { version, alpn, suite, kind, exports, peer_certificates, early_data: false })
     }
 }
 

@@ -69,6 +69,15 @@ pub(super) const TABLE: &[Fault] = &[
         &["rs.transport.version-negotiation"],
     ),
     fault(
+        "early-data-with-the-last-exporter",
+        "takes early data, and compares ekm there with the exporter value of the connection whose session is resumed",
+        &[
+            Bend::Handshakes(Habit::EarlyData),
+            Bend::Also(&[Check::Ekm], |s| s.early_data && s.others.iter().any(|other| other.right() == s.ekm())),
+        ],
+        &["rs.handshake.early-data-with-the-last-proof"],
+    ),
+    fault(
         "alpn-needed",
         "finds no exporter value where no application protocol was agreed on",
         &[Bend::Not(Check::Ekm, |s| s.alpn.is_none())],

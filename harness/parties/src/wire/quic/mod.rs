@@ -72,6 +72,7 @@ fn established(conn: &quinn::Connection, exporters: &[ExporterRequest]) -> Resul
         kind,
         exports: export_all(conn, exporters).ok_or_else(|| failed("the exporter gives no value"))?,
         peer_certificates: peer.map(|chain| *chain).unwrap_or_default(),
+        early_data: false,
     })
 }
 
