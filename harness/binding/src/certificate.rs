@@ -49,6 +49,13 @@ impl Certificate {
         Ok(Self { der: der.to_vec(), thumbprint: Thumbprint::of_der(der), key })
     }
 
+    /// A certificate whose key the caller has read, for keys that [`Self::from_der`] does not know. Nothing compares the
+    /// two.
+    #[must_use]
+    pub fn from_parts(der: &[u8], key: PublicKey) -> Self {
+        Self { der: der.to_vec(), thumbprint: Thumbprint::of_der(der), key }
+    }
+
     /// The DER octets.
     #[must_use]
     pub fn der(&self) -> &[u8] {

@@ -19,10 +19,11 @@ use ekmcheck_binding::{
     algorithm::{Algorithm, KeyKind},
     certificate::PublicKey,
 };
-use p256::pkcs8::PrivateKeyInfo;
+use p256::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _, EncodePublicKey as _, PrivateKeyInfo};
 use rcgen::PublicKeyData as _;
 
 pub use der::{der_signature, high_s};
+pub(crate) use der::{replaced, tagged};
 pub(crate) use fixed::{fixed_key, public_rsa_key};
 pub use mac::{Sha, hmac, hmac_sha256};
 pub(crate) use numbers::{Number, ed25519_plus_order, with_numbers};
@@ -131,6 +132,15 @@ impl Key {
     pub fn from_pem(pem: &str) -> Result<Self, ForgeKeyError> {
         let pair = rcgen::KeyPair::from_pem(pem).map_err(ForgeKeyError::unreadable)?;
         Self::from_pkcs8(pair.serialized_der())
+    }
+
+    /// An RSA key of any size, also one that AWS-LC does not read. Such a key signs by [`Signing::Frozen`] alone.
+    fn from_rsa_pem(pem: &str) -> Result<Self, ForgeKeyError> {
+        let key = rsa::RsaPrivateKey::from_pkcs8_pem(pem).map_err(ForgeKeyError::unreadable)?;
+        let pkcs8 = key.to_pkcs8_der().map_err(ForgeKeyError::library)?.as_bytes().to_vec();
+        let spki = key.to_public_key().to_public_key_der().map_err(ForgeKeyError::library)?;
+        let public = PublicKey::from_spki_der(spki.as_bytes()).map_err(ForgeKeyError::unreadable)?;
+        Ok(Self(Arc::new(Inner { pkcs8, public, live: OnceLock::new(), frozen: OnceLock::new() })))
     }
 
     fn from_pair(pair: &rcgen::KeyPair) -> Result<Self, ForgeKeyError> {

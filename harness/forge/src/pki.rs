@@ -1,6 +1,7 @@
 //! A small public key infrastructure: root, intermediate, one server, and clients that differ in one respect each.
 
 mod issue;
+mod odd;
 
 use ekmcheck_binding::certificate::{Certificate, CertificateError};
 
@@ -10,7 +11,7 @@ use crate::keys::{ForgeKeyError, Key};
 pub const FROZEN_VALIDITY: (i64, i64) = (1_767_225_600, 2_082_758_400);
 
 /// The names of the clients, in the order of [`Pki::identities`].
-pub const CLIENTS: [&str; 11] = [
+pub const CLIENTS: [&str; 19] = [
     "p256",
     "second",
     "renewed",
@@ -22,6 +23,14 @@ pub const CLIENTS: [&str; 11] = [
     "expired",
     "not-yet-valid",
     "foreign",
+    "without-client-auth",
+    "self-signed",
+    "short-lived",
+    "rsa1024",
+    "rsa8192",
+    "rsa-pss",
+    "x25519",
+    "off-curve",
 ];
 
 /// The SPIFFE ID of the `spiffe` client, its only name.
@@ -58,9 +67,10 @@ pub struct Identity {
     /// The end-entity certificate.
     pub certificate: Certificate,
     /// What goes over the wire, in DER: the certificate, then the intermediate's (not for `foreign`, whose root issued
-    /// it directly). Never a root.
+    /// it directly, nor for `self-signed`). Never a root.
     pub chain: Vec<Vec<u8>>,
-    /// The private key.
+    /// The key that it signs with: the private half of the certificate's, but for `x25519` and `off-curve`, whose
+    /// certificates have keys that nobody can sign with.
     pub key: Key,
 }
 
@@ -87,8 +97,8 @@ pub struct Pki {
 
 impl Pki {
     /// A new one with random keys and serial numbers, valid from a day before `now` to seven days after it (Unix
-    /// seconds). `expired` ended a day before `now` and `not-yet-valid` begins a day after. The key of `rsa2048` alone is
-    /// not random: it is the public test key of `frozen/rsa2048.pem`.
+    /// seconds). `expired` ended a day before `now` and `not-yet-valid` begins a day after; `short-lived` ends an hour
+    /// after `now`. The RSA keys alone are not random: they are the public test keys in `frozen/`.
     ///
     /// # Errors
     /// [`PkiError`]; with a sensible `now`, only if the random generator fails.
@@ -117,6 +127,13 @@ impl Pki {
     /// | `spiffe` | P-256, no subject name, one URI name: [`SPIFFE_ID`] |
     /// | `expired`, `not-yet-valid` | P-256, valid at another time |
     /// | `foreign` | P-256, issued by [`Self::foreign_root`], which servers do not trust |
+    /// | `without-client-auth` | P-256, for the authentication of servers alone |
+    /// | `self-signed` | P-256, issued by itself |
+    /// | `short-lived` | P-256, valid for one hour |
+    /// | `rsa1024`, `rsa8192` | RSA keys beyond what is usual |
+    /// | `rsa-pss` | the key of `rsa2048`, restricted to RSASSA-PSS (RFC 4055) |
+    /// | `x25519` | a key that is for key agreement alone; signs with a P-256 key |
+    /// | `off-curve` | what would be a P-256 key, were the point on the curve; signs with another |
     #[must_use]
     pub fn identity(&self, name: &str) -> Option<&Identity> {
         self.clients.iter().find(|c| c.name == name)

@@ -20,7 +20,10 @@ use ekmcheck_binding::{
     steps::Moment,
 };
 
-use crate::{tokens::TokenFault, wire::Incoming};
+use crate::{
+    tokens::TokenFault,
+    wire::{Habit, Incoming},
+};
 
 /// A server with one thing wrong.
 #[derive(Debug, Clone, Copy)]
@@ -131,6 +134,12 @@ pub(crate) enum Bend {
     OneToken,
     /// Keeps a token to its first proof on a connection.
     OneProof,
+    /// Does otherwise in handshakes.
+    Handshakes(Habit),
+    /// Takes the last but one certificate of the client's chain for the client's.
+    LastButOne,
+    /// Answers requests of clients without a certificate that can be read.
+    ServesNobody,
     /// Writes the challenge otherwise; `None` for none.
     Challenges(fn(String) -> Option<String>),
 }

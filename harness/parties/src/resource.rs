@@ -21,6 +21,7 @@ use bytes::Bytes;
 use ekmcheck_binding::{
     cache::ConnectionId,
     certificate::Certificate,
+    digest::Thumbprint,
     exporter::ExporterValue,
     guard::{Connection, Guard, Policy, Request},
     refusal::{Check, WireAnswer},
@@ -28,19 +29,30 @@ use ekmcheck_binding::{
     target::Target,
 };
 use ekmcheck_forge::recipe::{ExporterCall, Exporters};
+use rustls::pki_types::CertificateDer;
 use tokio::sync::watch;
 
 use crate::{
     clock::Clock,
     tokens::Tokens,
-    wire::{Established, ExporterRequest, Incoming, Kind, Outgoing, Service},
+    wire::{Established, ExporterRequest, Incoming, Outgoing, Service},
 };
 
 /// How a server behaves beyond its steps. The defaults are right.
 pub trait Behaviour: Steps + 'static {
-    /// A connection is open; `exporters` has all values of [`Exporters::CALLS`], `port` is the client's.
-    fn note_opened(&self, id: ConnectionId, exporters: &Exporters, chain: &[Vec<u8>], port: u16, resumed: bool) {
-        let _ = (id, exporters, chain, port, resumed);
+    /// A connection is open; it exports all values of [`Exporters::CALLS`], `port` is the client's.
+    fn note_opened(&self, id: ConnectionId, established: &Established, port: u16) {
+        let _ = (id, established, port);
+    }
+
+    /// Which certificate of the client's chain counts.
+    fn certificate_of<'a>(&self, chain: &'a [CertificateDer<'static>]) -> Option<&'a CertificateDer<'static>> {
+        chain.first()
+    }
+
+    /// Whether requests are answered where the client has no certificate that can be read.
+    fn serves_nobody(&self) -> bool {
+        false
     }
 
     /// A connection has ended.
@@ -122,7 +134,7 @@ pub enum Sight {
     Opened {
         /// Address and port.
         peer: SocketAddr,
-        /// base64url.
+        /// base64url; empty if there is none.
         certificate: String,
         /// 32 octets.
         exporter: Vec<u8>,
@@ -226,18 +238,16 @@ impl<B: Behaviour> Service for ResourceServer<B> {
 
     fn opened(&self, established: &Established, peer: SocketAddr) -> Open {
         let exporters = exporters_of(established);
-        let chain: Vec<Vec<u8>> = established.peer_certificates.iter().map(|c| c.to_vec()).collect();
-        let certificate = chain.first().and_then(|der| Certificate::from_der(der).ok());
-        if let Some(certificate) = &certificate {
-            self.see(Sight::Opened {
-                peer,
-                certificate: certificate.thumbprint().to_string(),
-                exporter: exporters.right().to_vec(),
-            });
-        }
+        let chain = &established.peer_certificates;
+        self.see(Sight::Opened {
+            peer,
+            certificate: chain.first().map(|der| Thumbprint::of_der(der).to_string()).unwrap_or_default(),
+            exporter: exporters.right().to_vec(),
+        });
+        let certificate = self.guard.steps().certificate_of(chain).and_then(|der| Certificate::from_der(der).ok());
         let own: Result<[u8; 32], _> = exporters.get(self.guard.steps().exporter()).try_into();
         let id = ConnectionId(self.next.fetch_add(1, Ordering::Relaxed));
-        self.guard.steps().note_opened(id, &exporters, &chain, peer.port(), established.kind == Kind::Resumed);
+        self.guard.steps().note_opened(id, established, peer.port());
         let binding = certificate.zip(own.ok()).map(|(certificate, own)| Connection {
             id,
             certificate,
@@ -257,6 +267,9 @@ impl<B: Behaviour> Service for ResourceServer<B> {
     fn request(&self, open: &Open, mut request: Incoming) -> Outgoing {
         self.begun.send_modify(|n| *n += 1);
         let Some(connection) = &open.binding else {
+            if self.guard.steps().serves_nobody() {
+                return resource();
+            }
             let challenge = b"Bearer error=\"invalid_token\"".to_vec();
             return Outgoing {
                 status: 401,
@@ -298,11 +311,7 @@ impl<B: Behaviour> Service for ResourceServer<B> {
                     body: Bytes::new(),
                 }
             }
-            None => Outgoing {
-                status: 200,
-                fields: vec![("Content-Type".to_owned(), b"application/json".to_vec())],
-                body: Bytes::from_static(b"{\"resource\":\"ok\"}"),
-            },
+            None => resource(),
             Some(refusal) => {
                 let answer = self.guard.answer(&refusal);
                 let challenge = behaviour.challenge(&answer).filter(|_| answer.status == 401);
@@ -321,6 +330,15 @@ impl<B: Behaviour> Service for ResourceServer<B> {
             self.guard.closed(connection);
             self.guard.steps().note_closed(connection.id);
         }
+    }
+}
+
+/// What is asked for.
+fn resource() -> Outgoing {
+    Outgoing {
+        status: 200,
+        fields: vec![("Content-Type".to_owned(), b"application/json".to_vec())],
+        body: Bytes::from_static(b"{\"resource\":\"ok\"}"),
     }
 }
 

@@ -4,6 +4,7 @@ mod canary;
 mod credentials;
 mod life;
 mod raw;
+mod refused;
 mod upkeep;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
@@ -15,7 +16,7 @@ use ekmcheck_forge::{
 };
 use ekmcheck_parties::{
     resource::{Sight, exporters_of},
-    wire::{self, ClientTls, ConnectOptions, Connection, Kind, OutgoingRequest, WireError},
+    wire::{self, ClientTls, ConnectOptions, Connection, Kind, OutgoingRequest, Stage, WireError},
 };
 use ekmcheck_suite::{
     case::{Case, PerRequestClaim, Transport},
@@ -30,6 +31,7 @@ use crate::{
 };
 use canary::Canary;
 use credentials::Credentials;
+use refused::presented;
 
 /// The longest that one step may take.
 const STEP: Duration = Duration::from_secs(5);
@@ -137,6 +139,8 @@ struct Link<'a> {
     port: u16,
     /// `None` when it was closed.
     connection: Option<Connection>,
+    /// Why there never was a connection, if so.
+    never_open: Option<String>,
 }
 
 impl Link<'_> {
@@ -168,6 +172,7 @@ impl<'a> Actor<'a> {
     async fn step(&mut self, index: usize, step: &Step) -> Result<(), Stop> {
         match step {
             Step::Connect(connect) => self.connect(connect, false).await,
+            Step::Probe(probe) => self.probe(probe).await,
             Step::Send(send) => {
                 for _ in 0..send.times.unwrap_or(1) {
                     self.send(index, send).await?;
@@ -233,54 +238,87 @@ impl<'a> Actor<'a> {
             source_port,
             lower_case_fields: connect.lower_case_fields,
             raw: connect.raw,
+            version_negotiation: connect.version_negotiation,
+            early_data: connect.early_data,
             timeout: STEP,
         };
-        let connection = wire::connect(&tls, addr, "localhost", options).await;
-        let connection = connection.map_err(|error| match source_port {
-            Some(port) => Stop::NotTestable(format!("port {port} cannot be used again here: {error}")),
-            None => Stop::Broken(format!("connect: {error}")),
-        })?;
-        let established = connection.established();
-        if connect.resume.is_some() && established.kind != Kind::Resumed {
-            return Err(Stop::NotTestable("the subject did not resume the session".to_owned()));
-        }
-        if connect.hello_retry && established.kind != Kind::HelloRetry {
-            return Err(Stop::NotTestable("the subject sent no HelloRetryRequest".to_owned()));
-        }
-        let exporters = exporters_of(established);
-        let port = connection.local_addr().port();
-        self.events.push(Event::Connected(Connected {
-            name: connect.name.clone(),
-            client: name.to_owned(),
-            certificate: client.certificate.thumbprint().to_string(),
-            over: Some(transport).filter(|t| *t != self.transport),
-            suite: established.suite.clone(),
-            handshake: match established.kind {
-                Kind::Full => Handshake::Full,
-                Kind::HelloRetry => Handshake::HelloRetry,
-                Kind::Resumed => Handshake::Resumed,
-            },
-            port,
-            exporters: named_exporters(&exporters),
-            replaces_closed,
-        }));
+        let authority = format!("localhost:{}", addr.port());
+        let connection = match wire::connect(&tls, addr, "localhost", options).await {
+            Ok(connection) => connection,
+            Err(error) if connect.may_fail && !matches!(error, WireError::Connect(_)) => {
+                return self.not_connected(connect, party, transport, client, authority, &error).await;
+            }
+            Err(WireError::Timeout(Stage::Negotiation)) => {
+                return Err(Stop::NotTestable("the subject sends no Version Negotiation packet".to_owned()));
+            }
+            Err(error) => {
+                return Err(match source_port {
+                    Some(port) => Stop::NotTestable(format!("port {port} cannot be used again here: {error}")),
+                    None => Stop::Broken(format!("connect: {error}")),
+                });
+            }
+        };
         self.connections += 1;
-        let opened = self.opened.entry(connect.to).or_default();
-        *opened += 1;
-        party.settled(*opened).await;
+        let early = connection.is_early();
         let link = Link {
             number: self.connections,
             connect: connect.clone(),
             replaces_closed,
             party,
             transport,
-            authority: format!("localhost:{}", addr.port()),
+            authority,
             client,
-            exporters,
-            port,
+            exporters: exporters_of(connection.established()),
+            port: connection.local_addr().port(),
             connection: Some(connection),
+            never_open: None,
         };
         self.links.insert(connect.name.clone(), link);
+        // The first request makes the handshake of early data go on.
+        if early { Ok(()) } else { self.connected(&connect.name, replaces_closed).await }
+    }
+
+    /// Waits until the server has noticed the connection, or the attempt.
+    async fn settled(&mut self, place: Option<Place>) {
+        let opened = self.opened.entry(place).or_default();
+        *opened += 1;
+        if let Some(party) = self.subject.party(place) {
+            party.settled(*opened).await;
+        }
+    }
+
+    /// Writes down a connection whose handshake is over.
+    async fn connected(&mut self, name: &str, replaces_closed: bool) -> Result<(), Stop> {
+        let usual = self.transport;
+        let link = self.link_mut(name)?;
+        let Some(connection) = &mut link.connection else { return Ok(()) };
+        let established = connection.finish().map_err(|e| Stop::Broken(format!("connect: {e}")))?;
+        if link.connect.resume.is_some() && established.kind != Kind::Resumed {
+            return Err(Stop::NotTestable("the subject did not resume the session".to_owned()));
+        }
+        if link.connect.hello_retry && established.kind != Kind::HelloRetry {
+            return Err(Stop::NotTestable("the subject sent no HelloRetryRequest".to_owned()));
+        }
+        link.exporters = exporters_of(established);
+        let event = Box::new(Connected {
+            name: name.to_owned(),
+            client: link.client.name.to_owned(),
+            certificate: presented(link.client, link.connect.presents),
+            over: Some(link.transport).filter(|t| *t != usual),
+            suite: established.suite.clone(),
+            handshake: match established.kind {
+                Kind::Full => Handshake::Full,
+                Kind::HelloRetry => Handshake::HelloRetry,
+                Kind::Resumed => Handshake::Resumed,
+            },
+            port: link.port,
+            exporters: named_exporters(&link.exporters),
+            early_data: established.early_data,
+            replaces_closed,
+        });
+        let place = link.connect.to;
+        self.events.push(Event::Connected(event));
+        self.settled(place).await;
         Ok(())
     }
 
@@ -303,6 +341,8 @@ impl<'a> Actor<'a> {
             suite,
             hello_retry: connect.hello_retry,
             resumption,
+            presents: connect.presents,
+            without_alpn: connect.without_alpn,
         });
         let tls = tls.map_err(|e| Stop::Broken(e.to_string()))?;
         if resumption {
@@ -316,14 +356,22 @@ impl<'a> Actor<'a> {
             return self.pipeline(index, std::slice::from_ref(send)).await;
         }
         self.reopen_if_closed(send).await?;
+        if let Some(reason) = self.link(&send.on)?.never_open.clone() {
+            self.record_unsent(index, send, reason);
+            return Ok(());
+        }
         let ready = self.prepare(send).await?;
         let link = self.link_mut(&send.on)?;
         let request = raw::oddly(outgoing(&ready.made, link.authority(send)), send.wire, link.transport)?;
         let port = link.port;
+        let early = link.connection.as_ref().is_some_and(Connection::is_early);
         let reaction = match &mut link.connection {
             Some(connection) => reaction(&ready, connection.send(request).await)?,
             None => Reaction::Nothing("the connection is closed".to_owned()),
         };
+        if early {
+            self.connected(&send.on, false).await?;
+        }
         let check = self.drain_sights_of(port);
         self.record(index, send, &ready, reaction, check);
         Ok(())
@@ -332,7 +380,8 @@ impl<'a> Actor<'a> {
     /// A subject may close the connection after a refusal; the next request then goes on a new one, with a new proof.
     async fn reopen_if_closed(&mut self, send: &Send) -> Result<(), Stop> {
         let link = self.link(&send.on)?;
-        let by_subject = link.connection.as_ref().is_some_and(|c| !c.is_open());
+        // Where the subject may refuse the client, a closed connection is its answer.
+        let by_subject = !link.connect.may_fail && link.connection.as_ref().is_some_and(|c| !c.is_open());
         if by_subject {
             let again = Connect { same_port_as: None, resume: None, ..link.connect.clone() };
             self.connect(&again, true).await?;

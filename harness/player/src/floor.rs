@@ -16,7 +16,7 @@ use ekmcheck_binding::{
 };
 use ekmcheck_forge::keys::{Key, Signing};
 
-use ekmcheck_parties::wire::{self, ConnectOptions, Established, How, Incoming, Outgoing, Service};
+use ekmcheck_parties::wire::{self, ConnectOptions, Established, Habit, How, Incoming, Outgoing, Service};
 use ekmcheck_suite::case::Transport;
 use tokio::task::JoinSet;
 
@@ -41,8 +41,9 @@ impl Service for Nothing {
 
 /// Seconds per mutual handshake when `jobs` are under way at once, over the same transports; `None` if any fails.
 pub(crate) async fn seconds_per_handshake(world: &Arc<World>, transports: &[Transport], jobs: usize) -> Option<f64> {
-    let tcp = wire::serve(world.server.clone(), Arc::new(Nothing)).await.ok()?;
-    let udp = wire::serve_quic(world.server.clone(), Arc::new(Nothing)).await.ok()?;
+    let server = world.server(Habit::Right).ok()?;
+    let tcp = wire::serve(server.clone(), Arc::new(Nothing)).await.ok()?;
+    let udp = wire::serve_quic(server, Arc::new(Nothing)).await.ok()?;
     let clients: Vec<_> = transports
         .iter()
         .map(|transport| {
@@ -52,6 +53,8 @@ pub(crate) async fn seconds_per_handshake(world: &Arc<World>, transports: &[Tran
                 suite: None,
                 hello_retry: false,
                 resumption: false,
+                presents: None,
+                without_alpn: false,
             });
             let addr = if transport.is_quic() { udp.addr() } else { tcp.addr() };
             tls.map(|tls| (tls, addr))

@@ -13,7 +13,7 @@ use ekmcheck_parties::{
     fault::{self, Bent},
     resource::{Behaviour, ResourceServer, Sight},
     tokens::{Introspection, TokenFault, Tokens},
-    wire::{self, Server, WireError},
+    wire::{self, Habit, Server, WireError},
 };
 
 pub use ekmcheck_parties::fault::{Fault, Variation};
@@ -96,12 +96,12 @@ impl Subject {
         surroundings: &Surroundings,
     ) -> Result<Party, WireError> {
         let bent = match self {
-            Self::Reference => return serve(world, ByTheDraft, None, place, surroundings).await,
+            Self::Reference => return serve(world, ByTheDraft, None, Habit::Right, place, surroundings).await,
             Self::Fault(fault) => Bent::fault(fault),
             Self::Variation(variation) => Bent::variation(variation),
         };
-        let token_fault = bent.token_fault();
-        serve(world, bent, token_fault, place, surroundings).await
+        let (token_fault, habit) = (bent.token_fault(), bent.habit());
+        serve(world, bent, token_fault, habit, place, surroundings).await
     }
 }
 
@@ -230,6 +230,7 @@ async fn serve<B: Behaviour>(
     world: &World,
     behaviour: B,
     token_fault: Option<TokenFault>,
+    habit: Habit,
     place: Option<Place>,
     surroundings: &Surroundings,
 ) -> Result<Party, WireError> {
@@ -241,12 +242,13 @@ async fn serve<B: Behaviour>(
         Some(Place::Node) | None => (tokens(issuer.audience()), Some(tokens(issuer.other_audience()))),
     };
     let resource = ResourceServer::new(behaviour, own, other, clock.clone(), Policy::default());
+    let prepared = world.server(habit)?;
     let tcp = match sockets.tcp {
-        true => Some(wire::serve(world.server.clone(), resource.clone()).await?),
+        true => Some(wire::serve(prepared.clone(), resource.clone()).await?),
         false => None,
     };
     let udp = match sockets.udp {
-        true => Some(wire::serve_quic(world.server.clone(), resource.clone()).await?),
+        true => Some(wire::serve_quic(prepared, resource.clone()).await?),
         false => None,
     };
     Ok(Party { tcp, udp, sights: resource })

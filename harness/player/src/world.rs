@@ -15,10 +15,11 @@ use ekmcheck_forge::{
 use ekmcheck_parties::{
     clock::Clock,
     resource::exporter_requests,
-    wire::{self, Alpn, ClientSettings, ClientTls, Prepared, ServerConfig, Version, WireError},
+    signer::HandshakeKey,
+    wire::{self, Alpn, ClientSettings, ClientTls, Habit, Prepared, PrivateKey, ServerConfig, Version, WireError},
 };
-use ekmcheck_suite::case::Transport;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use ekmcheck_suite::{case::Transport, play::Presents};
+use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 
 /// Why a world could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -37,7 +38,7 @@ pub struct World {
     pub(crate) pki: Pki,
     pub(crate) issuer: Issuer,
     pub(crate) now: i64,
-    pub(crate) server: Arc<Prepared>,
+    servers: Mutex<HashMap<Habit, Arc<Prepared>>>,
     clients: Mutex<HashMap<ClientKey, Arc<ClientTls>>>,
 }
 
@@ -49,7 +50,13 @@ pub(crate) struct ClientKey {
     pub(crate) suite: Option<u16>,
     pub(crate) hello_retry: bool,
     pub(crate) resumption: bool,
+    pub(crate) presents: Option<Presents>,
+    pub(crate) without_alpn: bool,
 }
+
+/// The clients for whom AWS-LC does not sign: it refuses their keys, or finds that they are not those of their
+/// certificates.
+const OWN_SIGNER: [&str; 4] = ["rsa1024", "rsa-pss", "x25519", "off-curve"];
 
 impl World {
     /// A world at that time (Unix seconds), with fresh keys and certificates.
@@ -59,15 +66,27 @@ impl World {
     pub fn at(now: i64) -> Result<Self, WorldError> {
         let pki = Pki::generate(now).map_err(ForgeError::from)?;
         let key = || Key::generate(KeyKind::P256).map_err(ForgeError::from);
-        let server = wire::prepare(ServerConfig {
-            identity: wire_identity(pki.server()),
-            client_roots: vec![CertificateDer::from(pki.root().certificate.der().to_vec())],
-            time_provider: Arc::new(Clock::at(now)),
+        let issuer = Issuer::new(key()?, key()?);
+        Ok(Self { issuer, pki, now, servers: Mutex::default(), clients: Mutex::default() })
+    }
+
+    /// The TLS settings of servers with that habit.
+    pub(crate) fn server(&self, habit: Habit) -> Result<Arc<Prepared>, WireError> {
+        let mut servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = servers.get(&habit) {
+            return Ok(found.clone());
+        }
+        let made = wire::prepare(ServerConfig {
+            identity: wire_identity(self.pki.server()),
+            client_roots: vec![CertificateDer::from(self.pki.root().certificate.der().to_vec())],
+            time_provider: Arc::new(Clock::at(self.now)),
             exporters: exporter_requests(),
             versions: vec![Version::Tls13, Version::Tls12],
             limits: wire::Limits::default(),
+            habit,
         })?;
-        Ok(Self { issuer: Issuer::new(key()?, key()?), pki, now, server, clients: Mutex::default() })
+        servers.insert(habit, made.clone());
+        Ok(made)
     }
 
     /// The TLS settings of a client; those that may resume have an empty store of their own.
@@ -78,8 +97,17 @@ impl World {
         }
         let no_identity = || ForgeError::NoIdentity(key.identity.clone());
         let identity = self.pki.identity(&key.identity).ok_or_else(no_identity)?;
+        let mut presented = wire_identity(identity);
+        if key.presents == Some(Presents::WithStrangers) {
+            let strangers =
+                [self.pki.identity("second").map(|i| &i.certificate), Some(&self.pki.foreign_root().certificate)];
+            let strangers = strangers.into_iter().flatten().map(|c| CertificateDer::from(c.der().to_vec()));
+            presented.chain.splice(1..1, strangers);
+        }
         let made = ClientTls::prepare(ClientSettings {
-            identity: Some(wire_identity(identity)),
+            identity: Some(presented).filter(|_| key.presents != Some(Presents::Nothing)),
+            raw_public_key: key.presents == Some(Presents::RawPublicKey),
+            without_alpn: key.without_alpn,
             server_roots: vec![CertificateDer::from(self.pki.root().certificate.der().to_vec())],
             time_provider: Arc::new(Clock::at(self.now)),
             version: if key.transport.is_tls13() { Version::Tls13 } else { Version::Tls12 },
@@ -101,6 +129,9 @@ impl World {
 fn wire_identity(identity: &Identity) -> wire::Identity {
     wire::Identity {
         chain: identity.chain.iter().map(|der| CertificateDer::from(der.clone())).collect(),
-        key: PrivateKeyDer::Pkcs8(identity.key.pkcs8().to_vec().into()),
+        key: match OWN_SIGNER.contains(&identity.name) {
+            true => PrivateKey::Own(Arc::new(HandshakeKey::new(identity.key.clone(), identity.name == "rsa-pss"))),
+            false => PrivatePkcs8KeyDer::from(identity.key.pkcs8().to_vec()).into(),
+        },
     }
 }

@@ -18,7 +18,7 @@ use crate::{
     challenge,
     outcome::{Outcome, RequirementVerdict, Verdict},
     requirement::Ledger,
-    transcript::{Answer, Event, Exchanged, Handshake, Reaction, Transcript},
+    transcript::{Answer, Event, Exchanged, Handshake, Probed, Reaction, Transcript},
 };
 
 /// The requirement that a refusal has status 401.
@@ -111,6 +111,7 @@ impl Bench<'_> {
         }
         for event in &transcript.events {
             match event {
+                Event::Probed(probed) => self.weigh_probe(probed),
                 Event::NotTestable(why) => self.own(Verdict::NotTestable, why.clone()),
                 Event::Broken(why) => self.own(Verdict::Inconclusive, why.clone()),
                 Event::Kept(kept) if reliable && !kept.kept => {
@@ -122,6 +123,19 @@ impl Bench<'_> {
                 }
                 _ => {}
             }
+        }
+    }
+
+    /// No control is needed: a subject that refuses every ClientHello breaks off the play.
+    fn weigh_probe(&mut self, probed: &Probed) {
+        let came = words::bounded(&probed.came);
+        match &probed.expect {
+            Expect::Observed => self.own(Verdict::Observed, format!("observed: {came}")),
+            Expect::Refused(_) if probed.went_on => {
+                self.own(self.deviation(), format!("went on with a handshake that it must refuse: {came}"));
+            }
+            Expect::Accepted if !probed.went_on => self.own(self.deviation(), format!("refused a handshake: {came}")),
+            Expect::Refused(_) | Expect::Once(_) | Expect::Accepted => {}
         }
     }
 

@@ -170,7 +170,7 @@ fn unknown_connection(case: &Case) -> Option<String> {
             Step::Migrate(migrate) => used.push(&migrate.on),
             Step::RotateId(rotate) => used.push(&rotate.on),
             Step::Kept(kept) => used.push(&kept.on),
-            Step::AdvanceClock(_) | Step::Issue(_) | Step::Restart(_) | Step::Rounds(_) => {}
+            Step::Probe(_) | Step::AdvanceClock(_) | Step::Issue(_) | Step::Restart(_) | Step::Rounds(_) => {}
         }
         if let Some(missing) = used.iter().find(|n| !open.contains(*n)) {
             return Some((*missing).to_owned());

@@ -17,6 +17,8 @@ use crate::case::{Case, Expect, PerRequestClaim, Transport};
 pub enum Step {
     /// Opens a connection.
     Connect(Connect),
+    /// Sends a ClientHello on a connection of its own, and looks at the first answer.
+    Probe(Probe),
     /// Sends a request and waits for the answer.
     Send(Box<Send>),
     /// Sends several requests at once on one HTTP/2 or HTTP/3 connection.
@@ -80,6 +82,60 @@ pub struct Connect {
     /// Speaks HTTP/1.1 without a library, so that nothing is too odd to be sent.
     #[serde(default, skip_serializing_if = "is_false")]
     pub raw: bool,
+    /// What the client presents in the handshake; its certificate with that of the intermediate if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub presents: Option<Presents>,
+    /// Names no application protocol in the handshake, and speaks HTTP/1.1.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub without_alpn: bool,
+    /// Asks first, from the same port, for a version that nobody speaks, and waits for the Version Negotiation packet
+    /// (QUIC).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub version_negotiation: bool,
+    /// Sends the first request as early data (0-RTT), if the subject allows it; else as soon as the handshake is over.
+    /// With `resume`, over TLS 1.3 and HTTP/1.1. The proof of that request cannot be one for this connection.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub early_data: bool,
+    /// The subject may refuse the handshake: requests on the connection then have no answer. In TLS 1.3 a client is
+    /// connected before the server has looked at its certificate, so that a refusal may show as late as that.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub may_fail: bool,
+}
+
+/// What a client presents in the handshake instead of its certificate with that of the intermediate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Presents {
+    /// Nothing, where the server asks for a certificate.
+    Nothing,
+    /// The public key alone (RFC 7250).
+    RawPublicKey,
+    /// Its certificate, then those of another client and of an authority that have nothing to do with it, and that of the
+    /// intermediate last.
+    WithStrangers,
+}
+
+/// Sends a ClientHello on a TCP connection of its own. Refused means that a TLS alert comes, or the end of the
+/// connection.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Probe {
+    /// Which.
+    pub hello: Hello,
+    /// What should come of it.
+    pub expect: Expect,
+}
+
+/// A ClientHello that no client of the harness sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Hello {
+    /// TLS 1.0 at best.
+    Tls10,
+    /// TLS 1.1 at best.
+    Tls11,
+    /// TLS 1.2 without the extended master secret (RFC 7627).
+    Tls12WithoutExtendedMasterSecret,
 }
 
 /// Sends a request.
@@ -273,6 +329,7 @@ impl Step {
             Self::Send(send) => vec![&send.expect],
             Self::Together(sends) | Self::Pipeline(sends) => sends.iter().map(|s| &s.expect).collect(),
             Self::Interleave(interleave) => vec![&interleave.expect],
+            Self::Probe(probe) => vec![&probe.expect],
             Self::Rounds(rounds) => rounds.steps.iter().flat_map(Self::expects).collect(),
             _ => Vec::new(),
         }

@@ -28,12 +28,16 @@ pub struct Transcript {
 pub enum Event {
     /// A handshake ended well, as the client saw it.
     Connected(Connected),
+    /// A handshake failed that may fail.
+    ConnectFailed(ConnectFailed),
     /// The server's view of a connection, where the subject is in process.
     ServerConnected(ServerConnected),
     /// A request went out and was answered, or was not.
     Exchanged(Box<Exchanged>),
     /// An interim answer with that status (1xx) came before the answer that follows.
     Interim(u16),
+    /// A ClientHello went out, and this came first.
+    Probed(Probed),
     /// A connection was closed.
     Closed(Closed),
     /// Keys were updated; the exporter value afterwards.
@@ -68,7 +72,8 @@ pub struct Connected {
     pub name: String,
     /// The client certificate, by its name.
     pub client: String,
-    /// The thumbprint of that certificate.
+    /// The thumbprint of that certificate, or of the public key that was presented in its place; empty if the client
+    /// presented nothing.
     pub certificate: String,
     /// The transport, where it is another than the play's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -81,9 +86,24 @@ pub struct Connected {
     pub port: u16,
     /// The exporter value and the likely mistakes: name and fingerprint.
     pub exporters: Vec<(String, String)>,
+    /// The subject took the first request as early data.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub early_data: bool,
     /// It replaces a connection that the subject closed after a refusal.
     #[serde(default)]
     pub replaces_closed: bool,
+}
+
+/// A connection that did not come about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConnectFailed {
+    /// The name in the play.
+    pub name: String,
+    /// The client certificate, by its name.
+    pub client: String,
+    /// Why, as the client sees it; bounded.
+    pub reason: String,
 }
 
 /// Kinds of handshake.
@@ -140,6 +160,20 @@ pub struct Exchanged {
     pub reaction: Reaction,
     /// The check that refused, by the subject's own word, where it is in process.
     pub check: Option<String>,
+}
+
+/// A ClientHello and what came first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Probed {
+    /// Which ClientHello.
+    pub hello: crate::play::Hello,
+    /// What was expected of it.
+    pub expect: Expect,
+    /// Whether the subject went on with the handshake.
+    pub went_on: bool,
+    /// What came, in words.
+    pub came: String,
 }
 
 /// What came back.

@@ -26,7 +26,8 @@ fn integer(magnitude: &[u8]) -> Vec<u8> {
     tagged(0x02, &content)
 }
 
-fn tagged(tag: u8, content: &[u8]) -> Vec<u8> {
+/// `content` with its tag and length.
+pub(crate) fn tagged(tag: u8, content: &[u8]) -> Vec<u8> {
     let length = content.len().to_be_bytes();
     let length: Vec<u8> = length.into_iter().skip_while(|o| *o == 0).collect();
     let mut out = vec![tag];
@@ -41,6 +42,27 @@ fn tagged(tag: u8, content: &[u8]) -> Vec<u8> {
     }
     out.extend(content);
     out
+}
+
+/// A DER value with definite length in two parts: its content, and what follows it.
+fn opened(der: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (&short, rest) = der.get(1..)?.split_first()?;
+    if short < 0x80 {
+        return rest.split_at_checked(usize::from(short));
+    }
+    let (length, rest) = rest.split_at_checked(usize::from(short & 0x7f))?;
+    let length =
+        length.iter().try_fold(0_usize, |sum, octet| sum.checked_mul(256)?.checked_add(usize::from(*octet)))?;
+    rest.split_at_checked(length)
+}
+
+/// The `tbsCertificate` of a certificate with `new` in the place of `old`, which is one of its fields.
+#[must_use]
+pub(crate) fn replaced(certificate: &[u8], old: &[u8], new: &[u8]) -> Option<Vec<u8>> {
+    let (tbs, _) = opened(opened(certificate)?.0)?;
+    let at = tbs.windows(old.len()).position(|window| window == old)?;
+    let after = tbs.get(at + old.len()..)?;
+    Some(tagged(0x30, &[tbs.get(..at)?, new, after].concat()))
 }
 
 /// The other signature that verifies whenever `raw` does: `(r, n - s)` in JWS form. It has the high `s` when `raw` has

@@ -9,7 +9,7 @@ use super::{ForgeKeyError, Key, mac::Sha};
 /// The key of that kind that belongs to a label, the same one for ever. Its security is nil.
 ///
 /// # Errors
-/// [`ForgeKeyError::NoGenerator`] for RSA, whose one fixed key is [`public_rsa_key`].
+/// [`ForgeKeyError::NoGenerator`] for RSA, whose fixed keys are those of [`public_rsa_key`].
 pub(crate) fn fixed_key(kind: KeyKind, label: &str) -> Result<Key, ForgeKeyError> {
     let octets = |counter| expand(kind, label, counter);
     let der = match kind {
@@ -32,12 +32,18 @@ pub(crate) fn fixed_key(kind: KeyKind, label: &str) -> Result<Key, ForgeKeyError
     Key::from_pkcs8(der.map_err(ForgeKeyError::library)?.as_bytes())
 }
 
-/// The RSA-2048 key of `frozen/rsa2048.pem`. Public: see the README there.
+/// The RSA key of that many bits in `frozen/`. Public: see the README there.
 ///
 /// # Errors
-/// Not expected; [`ForgeKeyError::Unreadable`] would be a damaged file.
-pub(crate) fn public_rsa_key() -> Result<Key, ForgeKeyError> {
-    Key::from_pem(include_str!("../frozen/rsa2048.pem"))
+/// [`ForgeKeyError::NoGenerator`] for a size of which there is none; [`ForgeKeyError::Unreadable`] would be a damaged
+/// file.
+pub(crate) fn public_rsa_key(bits: u32) -> Result<Key, ForgeKeyError> {
+    match bits {
+        1024 => Key::from_rsa_pem(include_str!("../frozen/rsa1024.pem")),
+        2048 => Key::from_pem(include_str!("../frozen/rsa2048.pem")),
+        8192 => Key::from_pem(include_str!("../frozen/rsa8192.pem")),
+        other => Err(ForgeKeyError::NoGenerator(KeyKind::Rsa(other))),
+    }
 }
 
 /// 128 octets from the label.

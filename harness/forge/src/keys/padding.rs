@@ -134,7 +134,7 @@ mod tests {
     /// That the right salt verifies shows that the others are wrong in their salt alone.
     #[test]
     fn only_what_the_standards_have_verifies() {
-        let key = public_rsa_key().unwrap();
+        let key = public_rsa_key(2048).unwrap();
         let verifies = |padding: RsaPadding| {
             let signature = padding.sign(&key, b"message").unwrap();
             assert_eq!(signature.len(), 256);
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn a_careless_reader_finds_them_right() {
-        let key = public_rsa_key().unwrap();
+        let key = public_rsa_key(2048).unwrap();
         let opened = |padding: RsaPadding| rsa_opened(key.public(), &padding.sign(&key, b"message").unwrap()).unwrap();
         for (padding, mask) in [
             (RsaPadding::PssWithSalt(0), &digest::SHA256),

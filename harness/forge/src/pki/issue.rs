@@ -14,10 +14,11 @@ use rcgen::{
 };
 use time::OffsetDateTime;
 
-use super::{Authority, FROZEN_VALIDITY, Identity, Pki, PkiError, SPIFFE_ID};
+use super::{Authority, FROZEN_VALIDITY, Identity, Pki, PkiError, SPIFFE_ID, odd};
 use crate::keys::{ForgeKeyError, Key, Signing, der_signature, fixed_key, public_rsa_key};
 
 const DAY: i64 = 86_400;
+const HOUR: i64 = 3_600;
 
 /// When a certificate is valid: first and last moment in Unix seconds.
 type Validity = (i64, i64);
@@ -28,13 +29,20 @@ pub(super) struct Plan {
     usual: Validity,
     past: Validity,
     future: Validity,
+    pub(super) short: Validity,
 }
 
 impl Plan {
     pub(super) fn live(now: i64) -> Self {
         // Out of range is found where the dates are written; here it must only not overflow.
         let at = |days: i64| now.saturating_add(days * DAY);
-        Self { how: Signing::Live, usual: (at(-1), at(7)), past: (at(-8), at(-1)), future: (at(1), at(8)) }
+        Self {
+            how: Signing::Live,
+            usual: (at(-1), at(7)),
+            past: (at(-8), at(-1)),
+            future: (at(1), at(8)),
+            short: (now, now.saturating_add(HOUR)),
+        }
     }
 
     pub(super) fn frozen() -> Self {
@@ -44,12 +52,13 @@ impl Plan {
             usual: (from, to),
             past: (from - 730 * DAY, from - DAY),
             future: (to + DAY, to + 3653 * DAY),
+            short: (from, from + HOUR),
         }
     }
 
-    fn key(&self, name: &str, kind: KeyKind) -> Result<Key, ForgeKeyError> {
+    pub(super) fn key(&self, name: &str, kind: KeyKind) -> Result<Key, ForgeKeyError> {
         match (kind, self.how) {
-            (KeyKind::Rsa(2048), _) => public_rsa_key(),
+            (KeyKind::Rsa(bits), _) => public_rsa_key(bits),
             (_, Signing::Live) => Key::generate(kind),
             (_, Signing::Frozen) => fixed_key(kind, name),
         }
@@ -99,7 +108,7 @@ pub(super) fn pki(plan: &Plan) -> Result<Pki, PkiError> {
         alternatives: vec![SanType::URI(SPIFFE_ID.try_into().map_err(issue_error("spiffe"))?)],
         ..Leaf::client("spiffe", KeyKind::P256)
     };
-    let clients = vec![
+    let mut clients = vec![
         p256,
         intermediate.leaf(plan, second)?,
         intermediate.leaf(plan, renewed)?,
@@ -113,6 +122,7 @@ pub(super) fn pki(plan: &Plan) -> Result<Pki, PkiError> {
             .leaf(plan, Leaf { validity: Some(plan.future), ..Leaf::client("not-yet-valid", KeyKind::P256) })?,
         foreign_root.leaf(plan, Leaf::client("foreign", KeyKind::P256))?,
     ];
+    clients.extend(odd::clients(plan, &intermediate)?);
     let server = intermediate.leaf(
         plan,
         Leaf {
@@ -136,20 +146,20 @@ pub(super) fn pki(plan: &Plan) -> Result<Pki, PkiError> {
 }
 
 /// What an end-entity certificate is to say.
-struct Leaf {
-    name: &'static str,
-    kind: KeyKind,
+pub(super) struct Leaf {
+    pub(super) name: &'static str,
+    pub(super) kind: KeyKind,
     /// Instead of a key of its own.
-    key: Option<Key>,
-    subject: Option<String>,
-    alternatives: Vec<SanType>,
-    usage: ExtendedKeyUsagePurpose,
+    pub(super) key: Option<Key>,
+    pub(super) subject: Option<String>,
+    pub(super) alternatives: Vec<SanType>,
+    pub(super) usage: ExtendedKeyUsagePurpose,
     /// Instead of the usual one.
-    validity: Option<Validity>,
+    pub(super) validity: Option<Validity>,
 }
 
 impl Leaf {
-    fn client(name: &'static str, kind: KeyKind) -> Self {
+    pub(super) fn client(name: &'static str, kind: KeyKind) -> Self {
         Self {
             name,
             kind,
@@ -160,10 +170,29 @@ impl Leaf {
             validity: None,
         }
     }
+
+    pub(super) fn params(&self, plan: &Plan) -> Result<CertificateParams, PkiError> {
+        let mut params = params(plan, self.name, self.validity.unwrap_or(plan.usual))?;
+        if let Some(subject) = &self.subject {
+            params.distinguished_name.push(DnType::CommonName, subject);
+        }
+        params.subject_alt_names.clone_from(&self.alternatives);
+        params.is_ca = IsCa::ExplicitNoCa;
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![self.usage.clone()];
+        Ok(params)
+    }
+
+    pub(super) fn key(&self, plan: &Plan) -> Result<Key, PkiError> {
+        match &self.key {
+            Some(key) => Ok(key.clone()),
+            None => Ok(plan.key(self.name, self.kind)?),
+        }
+    }
 }
 
 /// An authority at work.
-struct Issuing {
+pub(super) struct Issuing {
     authority: Authority,
     issuer: Issuer<'static, Signer>,
     self_signed: bool,
@@ -175,7 +204,7 @@ impl Issuing {
         params.distinguished_name.push(DnType::CommonName, plan.authority_name(name));
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(path));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        let signer = Signer::new(plan.key(name, KeyKind::P256)?, plan.how);
+        let signer = Signer::of(plan, plan.key(name, KeyKind::P256)?);
         let issued = match parent {
             Some(parent) => {
                 params.use_authority_key_identifier_extension = true;
@@ -188,21 +217,11 @@ impl Issuing {
         Ok(Self { authority, issuer: Issuer::new(params, signer), self_signed: parent.is_none() })
     }
 
-    fn leaf(&self, plan: &Plan, leaf: Leaf) -> Result<Identity, PkiError> {
+    pub(super) fn leaf(&self, plan: &Plan, leaf: Leaf) -> Result<Identity, PkiError> {
         let name = leaf.name;
-        let mut params = params(plan, name, leaf.validity.unwrap_or(plan.usual))?;
-        if let Some(subject) = leaf.subject {
-            params.distinguished_name.push(DnType::CommonName, subject);
-        }
-        params.subject_alt_names = leaf.alternatives;
-        params.is_ca = IsCa::ExplicitNoCa;
-        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        params.extended_key_usages = vec![leaf.usage];
+        let mut params = leaf.params(plan)?;
         params.use_authority_key_identifier_extension = true;
-        let key = match leaf.key {
-            Some(key) => key,
-            None => plan.key(name, leaf.kind)?,
-        };
+        let key = leaf.key(plan)?;
         let public = SubjectPublicKeyInfo::from_der(key.public().spki()).map_err(issue_error(name))?;
         let issued = params.signed_by(&public, &self.issuer).map_err(issue_error(name))?;
         let certificate = Certificate::from_der(issued.der())?;
@@ -211,6 +230,11 @@ impl Issuing {
             chain.push(self.authority.certificate.der().to_vec());
         }
         Ok(Identity { name, certificate, chain, key })
+    }
+
+    /// A signature of the authority, as certificates have it.
+    pub(super) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
+        self.issuer.key().sign(message)
     }
 }
 
@@ -229,19 +253,19 @@ fn params(plan: &Plan, name: &'static str, (from, to): Validity) -> Result<Certi
     Ok(params)
 }
 
-fn issue_error(name: &'static str) -> impl Fn(rcgen::Error) -> PkiError {
+pub(super) fn issue_error(name: &'static str) -> impl Fn(rcgen::Error) -> PkiError {
     move |error| PkiError::Issue { name, reason: error.to_string() }
 }
 
 /// A CA key (P-256) for rcgen that signs in either way.
-struct Signer {
+pub(super) struct Signer {
     key: Key,
     how: Signing,
 }
 
 impl Signer {
-    fn new(key: Key, how: Signing) -> Self {
-        Self { key, how }
+    pub(super) fn of(plan: &Plan, key: Key) -> Self {
+        Self { key, how: plan.how }
     }
 }
 

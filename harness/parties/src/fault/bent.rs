@@ -23,11 +23,13 @@ use ekmcheck_binding::{
 };
 use ekmcheck_forge::recipe::Exporters;
 
+use rustls::pki_types::CertificateDer;
+
 use super::{Bend, CachesBy, Full, JtiBy, Sight, identity::Identities, race::Race};
 use crate::{
     resource::{Behaviour, proof_fields},
     tokens::TokenFault,
-    wire::{Incoming, Outgoing},
+    wire::{Established, Habit, Incoming, Outgoing},
 };
 
 /// The steps of a faulty server, or of a harmless variation.
@@ -87,6 +89,13 @@ impl Bent {
         })
     }
 
+    /// What it does in handshakes.
+    #[must_use]
+    pub fn habit(&self) -> Habit {
+        let habit = self.bends.iter().find_map(|b| if let Bend::Handshakes(habit) = b { Some(*habit) } else { None });
+        habit.unwrap_or_default()
+    }
+
     /// The step as the draft has it, then the deviations of that check.
     fn bend(&self, check: Check, right: Result<(), Refusal>, sight: Sight<'_>) -> Result<(), Refusal> {
         let live = self.live();
@@ -96,6 +105,8 @@ impl Bent {
             exporters: own.map(|l| &l.exporters),
             others: live.others(id),
             chain: own.map_or(&[], |l| &l.chain),
+            alpn: own.and_then(|l| l.alpn),
+            early_data: own.is_some_and(|l| l.early_data),
             ..sight
         };
         let mut result = if self.memory().trusts { Ok(()) } else { right };
@@ -151,6 +162,8 @@ const NOTHING: Sight<'static> = Sight {
     exporters: None,
     others: Vec::new(),
     chain: &[],
+    alpn: None,
+    early_data: false,
 };
 
 impl Steps for Bent {
@@ -377,8 +390,16 @@ impl Steps for Bent {
 }
 
 impl Behaviour for Bent {
-    fn note_opened(&self, id: ConnectionId, exporters: &Exporters, chain: &[Vec<u8>], port: u16, resumed: bool) {
-        self.live().opened(id, exporters, chain, port, resumed);
+    fn note_opened(&self, id: ConnectionId, established: &Established, port: u16) {
+        self.live().opened(id, established, port);
+    }
+
+    fn certificate_of<'a>(&self, chain: &'a [CertificateDer<'static>]) -> Option<&'a CertificateDer<'static>> {
+        if self.has(|b| matches!(b, Bend::LastButOne)) { chain.iter().nth_back(1) } else { chain.first() }
+    }
+
+    fn serves_nobody(&self) -> bool {
+        self.has(|b| matches!(b, Bend::ServesNobody))
     }
 
     fn note_closed(&self, id: ConnectionId) {

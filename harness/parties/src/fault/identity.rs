@@ -5,11 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use ekmcheck_binding::{cache::ConnectionId, digest::Thumbprint, exporter::ExporterValue};
 use ekmcheck_forge::recipe::Exporters;
 
+use crate::{
+    resource::exporters_of,
+    wire::{Alpn, Established, Kind},
+};
+
 /// A connection as a faulty server remembers it.
 pub(super) struct Live {
     pub(super) exporters: Exporters,
     pub(super) chain: Vec<Vec<u8>>,
     pub(super) port: u16,
+    pub(super) alpn: Option<Alpn>,
+    pub(super) early_data: bool,
     /// The lowest number that was free when it was opened, as of a file descriptor.
     descriptor: u64,
     /// The place that was given up last before it was opened, as an allocator gives it.
@@ -37,14 +44,9 @@ struct Last {
 }
 
 impl Identities {
-    pub(super) fn opened(
-        &mut self,
-        id: ConnectionId,
-        exporters: &Exporters,
-        chain: &[Vec<u8>],
-        port: u16,
-        resumed: bool,
-    ) {
+    pub(super) fn opened(&mut self, id: ConnectionId, established: &Established, port: u16) {
+        let exporters = exporters_of(established);
+        let chain: Vec<Vec<u8>> = established.peer_certificates.iter().map(|c| c.to_vec()).collect();
         let taken: BTreeSet<u64> = self.live.values().map(|l| l.descriptor).collect();
         let descriptor = (0..).find(|n| !taken.contains(n)).unwrap_or_default();
         let address = self.given_up.pop().unwrap_or_else(|| {
@@ -52,13 +54,14 @@ impl Identities {
             self.addresses
         });
         let certificate = chain.first().map(|der| *Thumbprint::of_der(der).octets()).unwrap_or_default();
-        let earlier = self.last.remove(&certificate).filter(|_| resumed);
+        let earlier = self.last.remove(&certificate).filter(|_| established.kind == Kind::Resumed);
         let own = <[u8; 32]>::try_from(exporters.right()).ok().map(ExporterValue::new);
         let last = earlier.unwrap_or(Last { session: id.0, exporter: own });
         let session = last.session;
         self.last.insert(certificate, last);
         self.past.insert((certificate, exporters.right().to_vec()));
-        let live = Live { exporters: exporters.clone(), chain: chain.to_vec(), port, descriptor, address, session };
+        let (alpn, early_data) = (established.alpn, established.early_data);
+        let live = Live { exporters, chain, port, alpn, early_data, descriptor, address, session };
         self.live.insert(id, live);
     }
 

@@ -12,6 +12,8 @@ use ekmcheck_binding::{
 };
 use ekmcheck_forge::recipe::Exporters;
 
+use crate::wire::Alpn;
+
 /// What is known at a check; the parts that do not belong to it are `None` or empty.
 pub struct Sight<'a> {
     /// The proof.
@@ -32,6 +34,10 @@ pub struct Sight<'a> {
     pub others: Vec<&'a Exporters>,
     /// The client's certificate chain.
     pub chain: &'a [Vec<u8>],
+    /// The application protocol that the connection agreed on.
+    pub alpn: Option<Alpn>,
+    /// Whether the connection had early data.
+    pub early_data: bool,
 }
 
 impl Sight<'_> {

@@ -3,6 +3,7 @@
 mod cache;
 mod claims;
 mod form;
+mod handshake;
 mod header;
 mod life;
 mod message;
@@ -14,6 +15,7 @@ mod token;
 use ekmcheck_binding::{refusal::WireAnswer, steps::Moment};
 
 use super::{Bend, CachesBy, Fault, Variation};
+use crate::wire::Habit;
 
 pub(super) const ALL: &[&[Fault]] = &[
     token::TABLE,
@@ -24,6 +26,7 @@ pub(super) const ALL: &[&[Fault]] = &[
     target::TABLE,
     request::TABLE,
     cache::TABLE,
+    handshake::TABLE,
     life::TABLE,
     message::TABLE,
 ];
@@ -69,6 +72,21 @@ pub(super) const VARIATIONS: &[Variation] = &[
             // The iat that was verified is not the one of the proof that comes now.
             Bend::Omits(ekmcheck_binding::refusal::Check::Iat, Some(Moment::Hit)),
         ],
+    },
+    Variation {
+        name: "certificate-optional",
+        does: "asks for a client certificate, and refuses requests where none came",
+        bends: &[Bend::Handshakes(Habit::OptionalCertificate)],
+    },
+    Variation {
+        name: "early-data",
+        does: "takes early data, and answers when the handshake is over",
+        bends: &[Bend::Handshakes(Habit::EarlyData)],
+    },
+    Variation {
+        name: "quic-retry",
+        does: "has QUIC clients prove their address by a Retry",
+        bends: &[Bend::Handshakes(Habit::Retry)],
     },
     Variation {
         name: "wide-window",

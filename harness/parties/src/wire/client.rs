@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::CipherSuite;
-use rustls::client::{Resumption, WebPkiServerVerifier};
+use rustls::client::{AlwaysResolvesClientRawPublicKeys, Resumption, WebPkiServerVerifier};
 use rustls::crypto::aws_lc_rs::kx_group::{SECP256R1, SECP384R1, X25519};
 use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::sign::SingleCertAndKey;
 use rustls::time_provider::TimeProvider;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, timeout_at};
@@ -28,6 +29,8 @@ const SESSIONS: usize = 64;
 pub struct ClientSettings {
     /// What the client authenticates with; `None` for a client without a certificate.
     pub identity: Option<Identity>,
+    /// Authenticates with the bare public key of the identity instead of its certificates (RFC 7250).
+    pub raw_public_key: bool,
     /// Trust anchors for the server's certificate; at least one.
     pub server_roots: Vec<CertificateDer<'static>>,
     /// The clock against which the validity of certificates and tickets is checked.
@@ -37,6 +40,8 @@ pub struct ClientSettings {
     /// The one application protocol to offer. It decides on the transport: `h3` goes over QUIC, which needs TLS 1.3, the
     /// others over TCP.
     pub alpn: Alpn,
+    /// Does not say which application protocol it is, and speaks HTTP/1.1.
+    pub without_alpn: bool,
     /// The one cipher suite to offer, or all that are supported. QUIC protects its first packets with
     /// `TLS13_AES_128_GCM_SHA256` whatever is agreed on.
     pub suite: Option<CipherSuite>,
@@ -75,11 +80,15 @@ impl ClientTls {
         if settings.alpn == Alpn::Http3 && settings.version != Version::Tls13 {
             return Err(WireError::Settings("QUIC needs TLS 1.3".to_owned()));
         }
+        if settings.without_alpn && settings.alpn != Alpn::Http1 {
+            return Err(WireError::Settings("only HTTP/1.1 goes without being agreed on".to_owned()));
+        }
         let mut groups = vec![X25519, SECP256R1, SECP384R1];
         if settings.force_hello_retry {
             groups.rotate_right(1);
         }
         let provider = provider(groups, settings.suite)?;
+        let signing = Arc::clone(&provider);
         let roots = root_store(&settings.server_roots)?;
         let verifier = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider));
         let verifier = verifier.build().map_err(|error| unusable(&error))?;
@@ -88,13 +97,21 @@ impl ClientTls {
             .map_err(|error| unusable(&error))?
             .with_webpki_verifier(verifier);
         let mut config = match settings.identity {
-            Some(Identity { chain, key }) => {
-                builder.with_client_auth_cert(chain, key).map_err(|error| unusable(&error))?
+            Some(identity) if settings.raw_public_key => {
+                let key = identity.raw_public_key(&signing).map_err(|error| unusable(&error))?;
+                builder.with_client_cert_resolver(Arc::new(AlwaysResolvesClientRawPublicKeys::new(Arc::new(key))))
+            }
+            Some(identity) => {
+                let key = identity.certified(&signing).map_err(|error| unusable(&error))?;
+                builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(key)))
             }
             None => builder.with_no_client_auth(),
         };
         config.require_ems = true;
-        config.alpn_protocols = vec![settings.alpn.identifier().to_vec()];
+        config.alpn_protocols = match settings.without_alpn {
+            true => Vec::new(),
+            false => vec![settings.alpn.identifier().to_vec()],
+        };
         config.resumption =
             if settings.resumption { Resumption::in_memory_sessions(SESSIONS) } else { Resumption::disabled() };
         let config = Arc::new(config);
@@ -131,13 +148,26 @@ pub struct ConnectOptions {
     /// HTTP/1.1 only: speak HTTP without a library, so that [`Sender::send_raw`](super::Sender::send_raw) can be used and
     /// nothing is too odd to be sent. Names of fields then go out as they are given.
     pub raw: bool,
+    /// QUIC: before it connects, asks from the same port for a version that nobody speaks, to get a Version Negotiation
+    /// packet.
+    pub version_negotiation: bool,
+    /// Sends the first request as early data (RFC 8446 section 2.3), if a session can be resumed that allows it. Over TCP
+    /// with HTTP/1.1 and `resumption`. What is known of the connection then comes with [`Connection::finish`].
+    pub early_data: bool,
     /// Time for the whole of [`connect`], and then for each request and for the end of the connection.
     pub timeout: Duration,
 }
 
 impl Default for ConnectOptions {
     fn default() -> Self {
-        Self { source_port: None, lower_case_fields: false, raw: false, timeout: Duration::from_secs(10) }
+        Self {
+            source_port: None,
+            lower_case_fields: false,
+            raw: false,
+            version_negotiation: false,
+            early_data: false,
+            timeout: Duration::from_secs(10),
+        }
     }
 }
 
@@ -175,10 +205,18 @@ pub async fn connect(
     let tcp = tcp.map_err(|error| WireError::Connect(text(&error)))?;
     let local_addr = tcp.local_addr().map_err(|error| WireError::Connect(text(&error)))?;
 
-    let handshake = TlsConnector::from(Arc::clone(&tls.config)).connect(name, tcp);
+    let mut config = Arc::clone(&tls.config);
+    if options.early_data {
+        // The sessions are shared all the same.
+        Arc::make_mut(&mut config).enable_early_data = true;
+    }
+    let handshake = TlsConnector::from(config).early_data(options.early_data).connect(name, tcp);
     let stream = timeout_at(deadline, handshake).await.map_err(over(Stage::Handshake))?;
     let stream = stream.map_err(|error| WireError::handshake(&error))?;
-    let established = Established::of(stream.get_ref().1, &tls.exporters)?;
+    let established = match stream.get_ref().1.is_handshaking() {
+        true => None,
+        false => Some(Established::of(stream.get_ref().1, &tls.exporters)?),
+    };
 
     let stream = Rekeying::new(stream, &tls.exporters);
     let start = Connection::start(stream, established, local_addr, &options);

@@ -155,6 +155,8 @@ fn failure(control: &Control, error: &hyper::Error) -> WireError {
 #[derive(Debug)]
 pub struct Connection {
     established: Established,
+    /// Early data is being sent, and the handshake is not known to be over.
+    early: bool,
     sender: Sender,
     rekeyer: Rekeyer,
     link: Link,
@@ -169,12 +171,14 @@ enum Link {
 impl Connection {
     pub(super) async fn start(
         stream: Rekeying,
-        established: Established,
+        established: Option<Established>,
         local_addr: SocketAddr,
         options: &ConnectOptions,
     ) -> Result<Self, WireError> {
         let (control, rekeyer, gone) = (stream.control(), stream.rekeyer(), stream.gone());
         let tasks = Tasks::default();
+        let early = established.is_none();
+        let established = established.unwrap_or_else(Established::nothing_yet);
         let over = if options.raw {
             let (requests, task) = raw::Requests::over(stream, options.timeout);
             tasks.spawn(task);
@@ -196,19 +200,42 @@ impl Connection {
             Over::Http1(Arc::new(tokio::sync::Mutex::new(sender)), control.clone())
         };
         let sender = Sender { over, limit: options.timeout };
-        Ok(Self { established, sender, rekeyer, link: Link::Stream { local_addr, control, tasks, gone } })
+        Ok(Self { established, early, sender, rekeyer, link: Link::Stream { local_addr, control, tasks, gone } })
     }
 
     pub(super) fn of_quic(connected: quic::Connected, options: &ConnectOptions) -> Self {
         let quic::Connected { established, link, requests, phases } = connected;
         let sender = Sender { over: Over::Quic(requests), limit: options.timeout };
-        Self { established, sender, rekeyer: Rekeyer::of_quic(phases), link: Link::Quic(link) }
+        Self { established, early: false, sender, rekeyer: Rekeyer::of_quic(phases), link: Link::Quic(link) }
     }
 
     /// What this side knows from the handshake.
     #[must_use]
     pub fn established(&self) -> &Established {
         &self.established
+    }
+
+    /// Whether early data is being sent: the first request goes as such, and only then [`finish`](Self::finish) tells what
+    /// else is to be known.
+    #[must_use]
+    pub fn is_early(&self) -> bool {
+        self.early
+    }
+
+    /// Takes notice of the end of a handshake with early data; it is over when the first answer has come.
+    ///
+    /// # Errors
+    ///
+    /// [`WireError::Handshake`] if it is not over, or came to nothing.
+    pub fn finish(&mut self) -> Result<&Established, WireError> {
+        if self.early
+            && let Link::Stream { control, .. } = &self.link
+        {
+            let early = || WireError::Handshake { alert: None, text: "the handshake is not over".to_owned() };
+            self.established = control.established().ok_or_else(early)??;
+            self.early = false;
+        }
+        Ok(&self.established)
     }
 
     /// The address and port of this side.

@@ -22,6 +22,8 @@ pub enum Stage {
     Close,
     /// A change of the address or of the connection id of a QUIC connection.
     Migrate,
+    /// The negotiation of a QUIC version.
+    Negotiation,
     /// A key update of a QUIC connection.
     KeyUpdate,
 }
@@ -35,6 +37,7 @@ impl fmt::Display for Stage {
             Self::Answer => "answer",
             Self::Close => "end of the connection",
             Self::Migrate => "change of address or connection id",
+            Self::Negotiation => "version negotiation",
             Self::KeyUpdate => "key update",
         })
     }

@@ -1,6 +1,7 @@
 //! A server on the loopback interface that demands a client certificate.
 
 use std::convert::Infallible;
+use std::io::Read as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
@@ -14,7 +15,8 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use rustls::crypto::aws_lc_rs::kx_group::{SECP256R1, X25519};
 use rustls::pki_types::CertificateDer;
-use rustls::server::{ServerSessionMemoryCache, WebPkiClientVerifier};
+use rustls::server::ServerSessionMemoryCache;
+use rustls::sign::SingleCertAndKey;
 use rustls::time_provider::TimeProvider;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -25,6 +27,8 @@ use tokio_rustls::TlsAcceptor;
 
 use super::error::{WireError, text};
 use super::exchange::read_body;
+use super::habit::{self, Habit};
+use super::hello::old_answer;
 use super::limits::Limits;
 use super::quic::{self, server_settings};
 use super::registry::{Live, Registry};
@@ -49,6 +53,8 @@ pub struct ServerConfig {
     pub versions: Vec<Version>,
     /// What clients are allowed.
     pub limits: Limits,
+    /// What it does in handshakes.
+    pub habit: Habit,
 }
 
 /// The costly part of a server, to be shared by any number of them. It includes the sessions for resumption: a session
@@ -60,6 +66,7 @@ pub struct Prepared {
     pub(super) quic: Option<quic::Settings>,
     pub(super) exporters: Vec<ExporterRequest>,
     pub(super) limits: Limits,
+    pub(super) habit: Habit,
 }
 
 /// Makes ready what [`serve`] and [`serve_quic`](super::serve_quic) need.
@@ -73,24 +80,33 @@ pub struct Prepared {
 /// [`WireError::Settings`] when the identity, the roots or the versions are unusable.
 pub fn prepare(config: ServerConfig) -> Result<Arc<Prepared>, WireError> {
     let unusable = |error: &(dyn std::error::Error + 'static)| WireError::Settings(text(error));
-    let ServerConfig { identity, client_roots, time_provider, exporters, versions, limits } = config;
+    let ServerConfig { identity, client_roots, time_provider, exporters, versions, limits, habit } = config;
     let provider = provider(vec![X25519, SECP256R1], None)?;
     let roots = root_store(&client_roots)?;
-    let verifier = WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(&provider));
-    let verifier = verifier.build().map_err(|error| unusable(&error))?;
+    let verifier = habit::verifier(habit, roots, Arc::clone(&provider))?;
+    let certified = identity.certified(&provider).map_err(|error| unusable(&error))?;
     let with_quic = versions.contains(&Version::Tls13);
     let versions: Vec<_> = versions.into_iter().map(Version::supported).collect();
     let mut tls = rustls::ServerConfig::builder_with_details(provider, time_provider)
         .with_protocol_versions(&versions)
         .map_err(|error| unusable(&error))?
         .with_client_cert_verifier(verifier)
-        .with_single_cert(identity.chain, identity.key)
-        .map_err(|error| unusable(&error))?;
+        .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
     tls.require_ems = true;
     tls.alpn_protocols = [Alpn::Http2, Alpn::Http1].map(|alpn| alpn.identifier().to_vec()).to_vec();
+    if habit == Habit::EarlyData {
+        tls.max_early_data_size = u32::try_from(limits.head_bytes).unwrap_or(u32::MAX);
+    }
     tls.session_storage = ServerSessionMemoryCache::new(limits.sessions);
     let quic = if with_quic { Some(server_settings(&tls, &limits)?) } else { None };
-    Ok(Arc::new(Prepared { acceptor: Arc::new(tls).into(), http: http_builder(&limits), quic, exporters, limits }))
+    Ok(Arc::new(Prepared {
+        acceptor: Arc::new(tls).into(),
+        http: http_builder(&limits),
+        quic,
+        exporters,
+        limits,
+        habit,
+    }))
 }
 
 fn http_builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
@@ -216,7 +232,7 @@ async fn accept<S: Service>(
 }
 
 async fn connection<S: Service>(
-    tcp: TcpStream,
+    mut tcp: TcpStream,
     peer: SocketAddr,
     prepared: Arc<Prepared>,
     service: Arc<S>,
@@ -225,7 +241,10 @@ async fn connection<S: Service>(
     // Without it answers would merely be slower.
     let _ = tcp.set_nodelay(true);
     let limits = &prepared.limits;
-    let stream = match timeout(limits.handshake, prepared.acceptor.accept(tcp).into_fallible()).await {
+    if prepared.habit == Habit::OldVersions && begins_old(&mut tcp).await {
+        return service.handshake_failed("begun in an old version");
+    }
+    let mut stream = match timeout(limits.handshake, prepared.acceptor.accept(tcp).into_fallible()).await {
         Ok(Ok(stream)) => stream,
         Ok(Err((error, tcp))) => {
             service.handshake_failed(&text(&error));
@@ -233,11 +252,17 @@ async fn connection<S: Service>(
         }
         Err(_) => return service.handshake_failed("time is over"),
     };
-    let established = match Established::of(stream.get_ref().1, &prepared.exporters) {
+    let mut established = match Established::of(stream.get_ref().1, &prepared.exporters) {
         Ok(established) => established,
         Err(error) => return service.handshake_failed(&error.to_string()),
     };
-    let stream = Rekeying::new(stream, &prepared.exporters);
+    let mut early = Vec::new();
+    if let Some(mut data) = stream.get_mut().1.early_data() {
+        // It was received and is bounded; reading it cannot fail.
+        let _ = data.read_to_end(&mut early);
+    }
+    established.early_data = !early.is_empty();
+    let stream = Rekeying::new(stream, &prepared.exporters).after(early);
     let live = Arc::new(Live::open(service, &established, peer, registry, stream.rekeyer()));
     let handler = service_fn(|request| {
         let live = Arc::clone(&live);
@@ -254,6 +279,17 @@ async fn connection<S: Service>(
     };
     // How a connection ends does not matter to a service.
     let _ = timeout(limits.lifetime, serving).await;
+}
+
+/// Answers a ClientHello of an old version, and says whether it was one.
+async fn begins_old(tcp: &mut TcpStream) -> bool {
+    let mut start = [0_u8; 16];
+    // A ClientHello comes whole.
+    let answer = tcp.peek(&mut start).await.ok().and_then(|n| old_answer(start.get(..n)?));
+    match answer {
+        Some(answer) => tcp.write_all(&answer).await.is_ok(),
+        None => false,
+    }
 }
 
 /// Keeps a refused connection until the client has seen the alert. Closing a socket with unread bytes in it sends RST,

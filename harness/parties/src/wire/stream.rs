@@ -1,6 +1,7 @@
 //! A TLS stream that stays within reach after HTTP has taken it over: its traffic keys can be updated and it can be
 //! ended in a chosen way.
 
+use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,7 +15,7 @@ use tokio_rustls::TlsStream;
 
 use super::error::{WireError, alert_in, text};
 use super::rekey::{Rekeyed, Rekeyer};
-use super::tls::{ExporterRequest, export_all};
+use super::tls::{Established, ExporterRequest, export_all};
 
 /// A way of ending a connection. QUIC has two of them: to tell the peer, and to fall silent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -34,6 +35,8 @@ struct State {
     rekeyed: Rekeyed,
     closing: Option<How>,
     alert: Option<String>,
+    /// What a handshake came to that was not over when HTTP began.
+    established: Option<Result<Established, WireError>>,
     io_error: Option<String>,
     /// The task that polled the stream last; HTTP polls a stream from one task at a time.
     waker: Option<Waker>,
@@ -64,6 +67,11 @@ impl Control {
     /// The fatal alert the peer sent, by name.
     pub(super) fn alert(&self) -> Option<String> {
         self.lock().alert.clone()
+    }
+
+    /// What the handshake came to, if HTTP began before its end.
+    pub(super) fn established(&self) -> Option<Result<Established, WireError>> {
+        self.lock().established.clone()
     }
 
     /// The first error of the stream, which HTTP libraries tend to swallow.
@@ -112,16 +120,42 @@ pub struct Rekeying {
     control: Control,
     exporters: Vec<ExporterRequest>,
     ended: bool,
+    /// What was received as early data and is not yet read.
+    early: VecDeque<u8>,
+    /// The handshake is still under way: the client sends early data.
+    handshaking: bool,
     alive: watch::Sender<()>,
 }
 
 impl Rekeying {
-    /// Wraps a stream whose handshake is complete. The values of `exporters` are taken after each key update.
+    /// Wraps a stream whose handshake is complete, or that of a client which sends early data. The values of `exporters` are taken after each key update.
     #[must_use]
     pub fn new(stream: impl Into<TlsStream<TcpStream>>, exporters: &[ExporterRequest]) -> Self {
         let exporters = exporters.to_vec();
         let alive = watch::Sender::new(());
-        Self { stream: stream.into(), control: Control::default(), exporters, ended: false, alive }
+        let stream = stream.into();
+        let handshaking = stream.get_ref().1.is_handshaking();
+        let (control, early) = (Control::default(), VecDeque::new());
+        Self { stream, control, exporters, ended: false, early, handshaking, alive }
+    }
+
+    /// Lets these octets be read before what the stream has.
+    pub(super) fn after(self, early: Vec<u8>) -> Self {
+        Self { early: early.into(), ..self }
+    }
+
+    /// Notes what the handshake came to, as soon as it is over.
+    fn note_end_of_handshake(&mut self) {
+        if !self.handshaking || self.stream.get_ref().1.is_handshaking() {
+            return;
+        }
+        self.handshaking = false;
+        if let TlsStream::Client(stream) = &self.stream {
+            let conn = stream.get_ref().1;
+            let established = Established::of(conn, &self.exporters);
+            let early_data = conn.is_early_data_accepted();
+            self.control.lock().established = Some(established.map(|e| Established { early_data, ..e }));
+        }
     }
 
     /// The handle for key updates.
@@ -141,6 +175,9 @@ impl Rekeying {
 
     /// Queues the key updates that were asked for.
     fn rekey(&mut self) {
+        if self.handshaking {
+            return;
+        }
         let mut state = self.control.lock();
         while state.wanted > 0 {
             let outcome = match &mut self.stream {
@@ -225,7 +262,13 @@ impl AsyncRead for Rekeying {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         ready!(this.poll_in_use(cx))?;
+        if !this.early.is_empty() {
+            let count = this.early.len().min(buf.remaining());
+            buf.put_slice(&this.early.drain(..count).collect::<Vec<_>>());
+            return Poll::Ready(Ok(()));
+        }
         let outcome = Pin::new(&mut this.stream).poll_read(cx, buf);
+        this.note_end_of_handshake();
         if let Poll::Ready(Err(error)) = &outcome {
             this.control.record(error);
         }
@@ -263,6 +306,7 @@ impl AsyncWrite for Rekeying {
         ready!(this.poll_in_use(cx))?;
         this.rekey();
         let outcome = Pin::new(&mut this.stream).poll_flush(cx);
+        this.note_end_of_handshake();
         this.written(cx, outcome)
     }
 

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use rustls::crypto::{CryptoProvider, SupportedKxGroup, aws_lc_rs};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::sign::{CertifiedKey, SigningKey};
 use rustls::{CipherSuite, ConnectionCommon, HandshakeKind, ProtocolVersion, RootCertStore, SupportedProtocolVersion};
 
 use super::error::{WireError, text};
@@ -61,17 +62,53 @@ pub enum Kind {
 }
 
 /// A certificate chain and the private key of its first certificate.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Identity {
     /// The end-entity certificate first, then its issuers as they are to be sent.
     pub chain: Vec<CertificateDer<'static>>,
     /// The private key of the end-entity certificate.
-    pub key: PrivateKeyDer<'static>,
+    pub key: PrivateKey,
 }
 
-impl Clone for Identity {
+/// What signs in a handshake.
+#[derive(Debug)]
+pub enum PrivateKey {
+    /// A key that AWS-LC reads; it has to fit the certificate.
+    Der(PrivateKeyDer<'static>),
+    /// Anything that signs. Whether it fits the certificate is for the peer to find out.
+    Own(Arc<dyn SigningKey>),
+}
+
+impl From<PrivatePkcs8KeyDer<'static>> for PrivateKey {
+    fn from(key: PrivatePkcs8KeyDer<'static>) -> Self {
+        Self::Der(key.into())
+    }
+}
+
+impl Clone for PrivateKey {
     fn clone(&self) -> Self {
-        Self { chain: self.chain.clone(), key: self.key.clone_key() }
+        match self {
+            Self::Der(key) => Self::Der(key.clone_key()),
+            Self::Own(key) => Self::Own(Arc::clone(key)),
+        }
+    }
+}
+
+impl Identity {
+    /// In the form that rustls takes.
+    pub(super) fn certified(self, provider: &CryptoProvider) -> Result<CertifiedKey, rustls::Error> {
+        match self.key {
+            PrivateKey::Der(key) => CertifiedKey::from_der(self.chain, key, provider),
+            PrivateKey::Own(key) => Ok(CertifiedKey::new(self.chain, key)),
+        }
+    }
+
+    /// The bare public key in the place of the certificates (RFC 7250).
+    pub(super) fn raw_public_key(self, provider: &CryptoProvider) -> Result<CertifiedKey, rustls::Error> {
+        let certified = self.certified(provider)?;
+        let unknown = || rustls::Error::General("the key does not tell its public half".to_owned());
+        let spki = certified.key.public_key().ok_or_else(unknown)?;
+        Ok(CertifiedKey::new(vec![CertificateDer::from(spki.to_vec())], certified.key))
     }
 }
 
@@ -123,9 +160,24 @@ pub struct Established {
     /// What the peer authenticated with, end-entity certificate first; in a resumed session what it authenticated with
     /// in the handshake of that session. Empty if it did not.
     pub peer_certificates: Vec<CertificateDer<'static>>,
+    /// Whether early data was accepted. Over QUIC there is none.
+    pub early_data: bool,
 }
 
 impl Established {
+    /// Nothing yet, of a connection whose client sends early data.
+    pub(super) fn nothing_yet() -> Self {
+        Self {
+            version: Version::Tls13,
+            alpn: None,
+            suite: String::new(),
+            kind: Kind::Resumed,
+            exports: Vec::new(),
+            peer_certificates: Vec::new(),
+            early_data: false,
+        }
+    }
+
     /// The exporter value called `name`.
     #[must_use]
     pub fn export(&self, name: &str) -> Option<&[u8]> {
@@ -154,7 +206,7 @@ impl Established {
         let suite = conn.negotiated_cipher_suite().map(|suite| format!("{:?}", suite.suite())).unwrap_or_default();
         let exports = export_all(conn, requests).map_err(|error| failed(text(&error)))?;
         let peer_certificates = conn.peer_certificates().map(<[_]>::to_vec).unwrap_or_default();
-        Ok(Self { version, alpn, suite, kind, exports, peer_certificates })
+        Ok(Self { version, alpn, suite, kind, exports, peer_certificates, early_data: false })
     }
 }
 

@@ -57,6 +57,8 @@ impl Pki {
             time_provider: Arc::new(Pinned),
             version,
             alpn,
+            raw_public_key: false,
+            without_alpn: false,
             suite: None,
             force_hello_retry: false,
             resumption: false,
@@ -72,6 +74,7 @@ impl Pki {
             exporters: EXPORTERS.to_vec(),
             versions: vec![Version::Tls12, Version::Tls13],
             limits: Limits::default(),
+            habit: Habit::Right,
         }
     }
 }

@@ -42,6 +42,7 @@ fn connected(name: &str, right: &str) -> Event {
         handshake: Handshake::Full,
         port: 1,
         exporters: vec![("right".to_owned(), right.to_owned()), ("no-context".to_owned(), "none".to_owned())],
+        early_data: false,
         replaces_closed: false,
     })
 }

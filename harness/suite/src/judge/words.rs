@@ -6,7 +6,7 @@ use crate::{
     case::{Case, Expect},
     challenge,
     outcome::RequirementVerdict,
-    play::{Step, Temper},
+    play::{Probe, Step, Temper},
     transcript::{Answer, Event, Reaction, Transcript},
 };
 
@@ -53,7 +53,10 @@ fn expectation(expect: &Expect) -> String {
 pub(super) fn expected(case: &Case) -> String {
     match (&case.expect, &case.play) {
         (Some(expect), _) => expectation(expect),
-        (None, Some(steps)) => folded(steps.iter().flat_map(Step::expects).map(expectation)),
+        (None, Some(steps)) => folded(steps.iter().flat_map(|step| match step {
+            Step::Probe(Probe { expect: Expect::Refused(_), .. }) => vec!["refused".to_owned()],
+            other => other.expects().into_iter().map(expectation).collect(),
+        })),
         (None, None) => String::new(),
     }
 }
@@ -63,6 +66,7 @@ pub(super) fn seen(transcripts: &[Transcript]) -> String {
         let what = folded(t.events.iter().filter_map(|e| match e {
             Event::Exchanged(exchanged) => Some(reaction(&exchanged.reaction)),
             Event::Interim(status) => Some(status.to_string()),
+            Event::Probed(probed) => Some(bounded(&probed.came)),
             Event::NotTestable(why) => Some(format!("not testable ({})", bounded(why))),
             Event::Broken(why) => Some(format!("broke off ({})", bounded(why))),
             _ => None,

@@ -98,7 +98,7 @@ pub(super) const TABLE: &[Fault] = &[
         "certificate-of-the-chain",
         "accepts a token that is bound to any certificate of the client's chain",
         &[Bend::Also(&[Check::Certificate], |s| s.chain.iter().any(|c| s.wanted == Some(&Thumbprint::of_der(c))))],
-        &["rs.confirmation.issuing-ca"],
+        &["rs.confirmation.issuing-ca", "rs.confirmation.stranger-in-chain"],
     ),
     fault(
         "certificate-by-beginning",

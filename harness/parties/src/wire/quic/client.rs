@@ -1,14 +1,16 @@
 //! The client side of a QUIC connection.
 
 use std::future::poll_fn;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use quinn::ConnectionError;
+use tokio::net::UdpSocket;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::negotiation::negotiate;
 use super::requests::{Requests, failure};
 use super::session::{ClientCrypto, QUIC_V1};
 use super::socket::{Socket, Traffic};
@@ -54,7 +56,15 @@ pub(in crate::wire) async fn connect(
 ) -> Result<Connected, WireError> {
     let deadline = Instant::now() + options.timeout;
     let unbound = |error: std::io::Error| WireError::Connect(text(&error));
-    let socket = Socket::bind(options.source_port.unwrap_or(0)).map_err(unbound)?;
+    let port = options.source_port.unwrap_or(0);
+    let socket = match options.version_negotiation {
+        true => {
+            let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(unbound)?;
+            negotiate(&socket, addr).await?;
+            Socket::of(socket.into_std().map_err(unbound)?).map_err(unbound)?
+        }
+        false => Socket::bind(port).map_err(unbound)?,
+    };
     let endpoint = endpoint(Arc::clone(&socket) as _, None).map_err(unbound)?;
 
     let connecting = endpoint.connect_with(config, addr, server_name);

@@ -10,6 +10,7 @@
 //! - There is no FIN and no RST. A connection ends with a CONNECTION_CLOSE frame, or in silence.
 
 mod client;
+mod negotiation;
 mod phases;
 mod requests;
 mod server;
@@ -71,6 +72,7 @@ fn established(conn: &quinn::Connection, exporters: &[ExporterRequest]) -> Resul
         kind,
         exports: export_all(conn, exporters).ok_or_else(|| failed("the exporter gives no value"))?,
         peer_certificates: peer.map(|chain| *chain).unwrap_or_default(),
+        early_data: false,
     })
 }
 

@@ -18,6 +18,7 @@ use super::socket::Socket;
 use super::{NO_ERROR, Phases, endpoint, established, handshake_failure, transport};
 use crate::wire::error::{WireError, text};
 use crate::wire::exchange::ReadBody;
+use crate::wire::habit::Habit;
 use crate::wire::limits::Limits;
 use crate::wire::registry::{Live, Registry};
 use crate::wire::rekey::Rekeyer;
@@ -90,6 +91,10 @@ async fn accept<S: Service>(
             _ = &mut stopped => break,
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
             incoming = endpoint.0.accept() => match incoming {
+                Some(incoming) if prepared.habit == Habit::Retry && !incoming.remote_address_validated() => {
+                    // An error means that it has been validated after all, which was asked just now.
+                    let _ = incoming.retry();
+                }
                 Some(incoming) if connections.len() < prepared.limits.connections => {
                     let (prepared, service) = (Arc::clone(&prepared), Arc::clone(&service));
                     connections.spawn(connection(incoming, prepared, service, Arc::clone(&registry)));

@@ -30,7 +30,11 @@ pub(super) struct Socket {
 impl Socket {
     /// Binds a socket of 127.0.0.1; port 0 is one that the system chooses.
     pub(super) fn bind(port: u16) -> io::Result<Arc<Self>> {
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, port))?;
+        Self::of(UdpSocket::bind((Ipv4Addr::LOCALHOST, port))?)
+    }
+
+    /// Takes over a socket that is bound.
+    pub(super) fn of(socket: UdpSocket) -> io::Result<Arc<Self>> {
         let local_addr = socket.local_addr()?;
         let open = TokioRuntime.wrap_udp_socket(socket)?;
         Ok(Arc::new(Self { open: Mutex::new(Some(open)), local_addr, traffic: watch::Sender::default() }))

@@ -1,0 +1,106 @@
+//! Handshakes that the subject may refuse, and what a client presents in them.
+
+use std::sync::Arc;
+
+use ekmcheck_binding::digest::Thumbprint;
+use ekmcheck_forge::{pki::Identity, recipe::Exporters};
+use ekmcheck_parties::wire::{self, FirstFlight, WireError};
+use ekmcheck_suite::{
+    case::Transport,
+    play::{Connect, Hello, Presents, Probe, Send},
+    transcript::{ConnectFailed, Event, Exchanged, Probed, Reaction},
+};
+
+use super::{Actor, Link, STEP, Stop};
+use crate::subject::Party;
+
+/// The thumbprint of what the client presents.
+pub(super) fn presented(client: &Identity, presents: Option<Presents>) -> String {
+    match presents {
+        Some(Presents::Nothing) => String::new(),
+        Some(Presents::RawPublicKey) => Thumbprint::of_der(client.key.public().spki()).to_string(),
+        Some(Presents::WithStrangers) | None => client.certificate.thumbprint().to_string(),
+    }
+}
+
+impl<'a> Actor<'a> {
+    /// Writes down that a handshake failed; requests on that connection are not sent.
+    pub(super) async fn not_connected(
+        &mut self,
+        connect: &Connect,
+        party: Arc<Party>,
+        transport: Transport,
+        client: &'a Identity,
+        authority: String,
+        error: &WireError,
+    ) -> Result<(), Stop> {
+        let reason = error.to_string();
+        self.events.push(Event::ConnectFailed(ConnectFailed {
+            name: connect.name.clone(),
+            client: client.name.to_owned(),
+            reason: reason.clone(),
+        }));
+        // The subject counts the attempt as well.
+        self.connections += 1;
+        self.settled(connect.to).await;
+        let link = Link {
+            number: self.connections,
+            connect: connect.clone(),
+            replaces_closed: false,
+            party,
+            transport,
+            authority,
+            client,
+            exporters: Exporters::new(Vec::new()),
+            port: 0,
+            connection: None,
+            never_open: Some(reason),
+        };
+        self.links.insert(connect.name.clone(), link);
+        Ok(())
+    }
+
+    /// Sends a ClientHello on a connection of its own.
+    pub(super) async fn probe(&mut self, probe: &Probe) -> Result<(), Stop> {
+        let party = self.subject.party(None).filter(|_| !self.transport.is_quic());
+        let server = party.as_ref().and_then(|party| party.server(self.transport));
+        let server = server.ok_or_else(|| Stop::NotTestable("a ClientHello in records goes over TCP".to_owned()))?;
+        let hello = match probe.hello {
+            Hello::Tls10 => wire::Hello::Tls10,
+            Hello::Tls11 => wire::Hello::Tls11,
+            Hello::Tls12WithoutExtendedMasterSecret => wire::Hello::Tls12WithoutExtendedMasterSecret,
+        };
+        let first = wire::greet(server.addr(), hello, STEP).await.map_err(|e| Stop::Broken(format!("probe: {e}")))?;
+        self.settled(None).await;
+        let (went_on, came) = match first {
+            FirstFlight::Alert(name) => (false, format!("TLS alert {name}")),
+            FirstFlight::Ended(how) => (false, format!("end of the connection ({how})")),
+            FirstFlight::ServerHello { version, extended_master_secret } => {
+                let secret = if extended_master_secret { "with" } else { "without" };
+                (true, format!("ServerHello of version {version:#06x} {secret} extended master secret"))
+            }
+        };
+        self.events.push(Event::Probed(Probed { hello: probe.hello, expect: probe.expect.clone(), went_on, came }));
+        Ok(())
+    }
+
+    /// Writes down a request that had no connection to go on.
+    pub(super) fn record_unsent(&mut self, index: usize, send: &Send, reason: String) {
+        self.drain_sights();
+        self.events.push(Event::Exchanged(Box::new(Exchanged {
+            step: index,
+            on: send.on.clone(),
+            method: send.method.clone().unwrap_or_else(|| "GET".to_owned()),
+            path: send.path.clone().unwrap_or_else(|| "/api/resource".to_owned()),
+            alteration: send.alter.clone(),
+            changes: None,
+            token: String::new(),
+            proof: None,
+            ekm: None,
+            expect: send.expect.clone(),
+            control: send.control,
+            reaction: Reaction::Nothing(reason),
+            check: None,
+        })));
+    }
+}
