@@ -150,6 +150,26 @@ fn a_wrong_form_breaks_the_requirement_on_form_alone() {
 }
 
 #[test]
+fn an_answer_of_http_needs_no_code_where_the_case_allows_it() {
+    let mut either = case();
+    let Some(Expect::Refused(refused)) = &mut either.expect else { panic!("a refusal") };
+    refused.status = vec![401, 400];
+    assert!(!refused.error.is_empty());
+    assert_eq!(judged(&either, 200, (400, ""), 200).verdict, Verdict::Pass);
+    assert_eq!(judged(&either, 200, (401, INVALID), 200).verdict, Verdict::Pass);
+    assert_eq!(judged(&either, 200, (401, "Bearer"), 200).verdict, Verdict::Fail, "401 has its codes");
+    let Some(Expect::Refused(refused)) = &mut either.expect else { panic!("a refusal") };
+    refused.status = vec![400];
+    assert_eq!(judged(&either, 200, (400, ""), 200).verdict, Verdict::Fail, "where it is the only one it has them too");
+}
+
+#[test]
+fn the_consent_to_another_protocol_is_an_acceptance() {
+    let outcome = judged(&case(), 200, (101, ""), 200);
+    assert_eq!(verdict_of(&outcome, "rs.exporter-match"), Some(Verdict::Fail));
+}
+
+#[test]
 fn hardening_and_should_only_warn() {
     let mut hardening = case();
     hardening.basis = Basis::Hardening;

@@ -69,16 +69,16 @@ impl<R: AsyncRead + Unpin> Answers<R> {
             let framing = head.framing(method)?;
             let (body, truncated) = self.content(&framing).await?;
             let is_tunnel = head.status == 101 || method == "CONNECT" && (200..300).contains(&head.status);
-            let goes_on = head.http11
-                && !truncated
-                && !is_tunnel
-                && !matches!(framing, Framing::Close)
-                && !head.lists("connection", "close")
+            let ends = !head.http11
+                || truncated
+                || is_tunnel
+                || matches!(framing, Framing::Close)
+                || head.lists("connection", "close")
                 // Two lengths: what follows cannot be trusted.
-                && !(matches!(framing, Framing::Chunked) && head.values("content-length").next().is_some());
+                || matches!(framing, Framing::Chunked) && head.values("content-length").next().is_some();
             let Head { status, fields, .. } = head;
             let answer = Answer { status, fields, body, truncated, elapsed: start.elapsed() };
-            return Ok(Final { answer, goes_on });
+            return Ok(Final { answer, goes_on: !ends });
         }
         Err(format!("more than {INTERIM_MAX} interim answers"))
     }
