@@ -1,5 +1,5 @@
 //! Raw connections against the server of the wire layer, and against servers that misbehave.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 #[expect(dead_code, reason = "the tests of the libraries need more of it")]
 mod support;
@@ -128,11 +128,12 @@ async fn hear(
 ) -> (Heard, Connection, Duration) {
     let pki = Pki::new();
     let identity = pki.identity("localhost", 2027);
+    let PrivateKey::Der(key) = identity.key else { panic!("a key in DER") };
     let mut config = rustls::ServerConfig::builder_with_provider(rustls::crypto::aws_lc_rs::default_provider().into())
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
-        .with_single_cert(identity.chain, identity.key)
+        .with_single_cert(identity.chain, key)
         .unwrap();
     config.alpn_protocols = vec![Alpn::Http1.identifier().to_vec()];
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

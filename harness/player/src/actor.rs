@@ -300,7 +300,7 @@ impl<'a> Actor<'a> {
             return Err(Stop::NotTestable("the subject sent no HelloRetryRequest".to_owned()));
         }
         link.exporters = exporters_of(established);
-        let event = Box::new(Connected {
+        let event = Connected {
             name: name.to_owned(),
             client: link.client.name.to_owned(),
             certificate: presented(link.client, link.connect.presents),
@@ -315,7 +315,7 @@ impl<'a> Actor<'a> {
             exporters: named_exporters(&link.exporters),
             early_data: established.early_data,
             replaces_closed,
-        });
+        };
         let place = link.connect.to;
         self.events.push(Event::Connected(event));
         self.settled(place).await;

@@ -107,11 +107,22 @@ impl Live {
 
 #[cfg(test)]
 mod tests {
+    use rustls::pki_types::CertificateDer;
+
     use super::*;
+    use crate::wire::Version;
 
     fn opened(identities: &mut Identities, id: u64, resumed: bool) -> (u64, u64, u64) {
-        let exporters = Exporters::new(vec![(Exporters::RIGHT, vec![u8::try_from(id).unwrap_or(0); 32])]);
-        identities.opened(ConnectionId(id), &exporters, &[vec![1]], 1, resumed);
+        let established = Established {
+            version: Version::Tls13,
+            alpn: None,
+            suite: String::new(),
+            kind: if resumed { Kind::Resumed } else { Kind::Full },
+            exports: vec![(Exporters::RIGHT, vec![u8::try_from(id).unwrap_or(0); 32])],
+            peer_certificates: vec![CertificateDer::from(vec![1])],
+            early_data: false,
+        };
+        identities.opened(ConnectionId(id), &established, 1);
         let live = &identities.live[&ConnectionId(id)];
         (live.descriptor, live.address, live.session)
     }
