@@ -17,7 +17,10 @@ use ekmcheck_parties::{
 };
 
 pub use ekmcheck_parties::fault::{Fault, Variation};
-use ekmcheck_suite::{case::Transport, play::Place};
+use ekmcheck_suite::{
+    case::Transport,
+    play::{ClientCa, Place},
+};
 
 use crate::world::World;
 
@@ -78,8 +81,12 @@ impl Subject {
         for transport in transports {
             *(if transport.is_quic() { &mut sockets.udp } else { &mut sockets.tcp }) = true;
         }
-        let surroundings =
-            Surroundings { sockets, clock: Clock::at(world.now), introspection: Introspection::default() };
+        let surroundings = Surroundings {
+            sockets,
+            clock: Clock::at(world.now),
+            introspection: Introspection::default(),
+            client_ca: ClientCa::Own,
+        };
         let mut parties = BTreeMap::from([(None, Arc::new(self.party(world, None, &surroundings).await?))]);
         for place in places {
             if !parties.contains_key(&Some(place)) {
@@ -113,10 +120,13 @@ struct Sockets {
 }
 
 /// What all servers of a subject have in common.
+#[derive(Clone)]
 struct Surroundings {
     sockets: Sockets,
     clock: Clock,
     introspection: Introspection,
+    /// The authority of the usual server's clients.
+    client_ca: ClientCa,
 }
 
 /// One server of a subject. What it keeps of connections and tokens is the same on TCP and UDP.
@@ -167,10 +177,11 @@ impl Started {
     }
 
     /// Stops the usual server, with all its connections, and starts it anew with nothing remembered.
-    pub(crate) async fn restart(&self, world: &World) -> Result<(), WireError> {
+    pub(crate) async fn restart(&self, world: &World, client_ca: ClientCa) -> Result<(), WireError> {
         let before = self.parties().remove(&None);
         drop(before);
-        let party = self.subject.party(world, None, &self.surroundings).await?;
+        let surroundings = Surroundings { client_ca, ..self.surroundings.clone() };
+        let party = self.subject.party(world, None, &surroundings).await?;
         self.parties().insert(None, Arc::new(party));
         Ok(())
     }
@@ -234,15 +245,16 @@ async fn serve<B: Behaviour>(
     place: Option<Place>,
     surroundings: &Surroundings,
 ) -> Result<Party, WireError> {
-    let Surroundings { sockets, clock, introspection } = surroundings;
+    let Surroundings { sockets, clock, introspection, .. } = surroundings;
     let issuer = &world.issuer;
     let tokens = |audience: &str| Tokens::of(issuer, audience, introspection, token_fault);
     let (own, other) = match place {
         Some(Place::Service) => (tokens(issuer.other_audience()), None),
-        Some(Place::Node) | None => (tokens(issuer.audience()), Some(tokens(issuer.other_audience()))),
+        Some(Place::Node | Place::OtherCa) | None => (tokens(issuer.audience()), Some(tokens(issuer.other_audience()))),
     };
     let resource = ResourceServer::new(behaviour, own, other, clock.clone(), Policy::default());
-    let prepared = world.server(habit)?;
+    let client_ca = if place == Some(Place::OtherCa) { ClientCa::Foreign } else { surroundings.client_ca };
+    let prepared = world.server(habit, client_ca)?;
     let tcp = match sockets.tcp {
         true => Some(wire::serve(prepared.clone(), resource.clone()).await?),
         false => None,

@@ -18,7 +18,10 @@ use ekmcheck_parties::{
     signer::HandshakeKey,
     wire::{self, Alpn, ClientSettings, ClientTls, Habit, Prepared, PrivateKey, ServerConfig, Version, WireError},
 };
-use ekmcheck_suite::{case::Transport, play::Presents};
+use ekmcheck_suite::{
+    case::Transport,
+    play::{ClientCa, Presents},
+};
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 
 /// Why a world could not be made.
@@ -38,7 +41,7 @@ pub struct World {
     pub(crate) pki: Pki,
     pub(crate) issuer: Issuer,
     pub(crate) now: i64,
-    servers: Mutex<HashMap<Habit, Arc<Prepared>>>,
+    servers: Mutex<HashMap<(Habit, ClientCa), Arc<Prepared>>>,
     clients: Mutex<HashMap<ClientKey, Arc<ClientTls>>>,
 }
 
@@ -70,23 +73,32 @@ impl World {
         Ok(Self { issuer, pki, now, servers: Mutex::default(), clients: Mutex::default() })
     }
 
-    /// The TLS settings of servers with that habit.
-    pub(crate) fn server(&self, habit: Habit) -> Result<Arc<Prepared>, WireError> {
-        let mut servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = servers.get(&habit) {
+    /// The TLS settings of servers with that habit, for clients of that authority.
+    pub(crate) fn server(&self, habit: Habit, client_ca: ClientCa) -> Result<Arc<Prepared>, WireError> {
+        let servers = || self.servers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = servers().get(&(habit, client_ca)) {
             return Ok(found.clone());
         }
+        let sessions_of = match (habit, client_ca) {
+            (Habit::SharedSessions, ClientCa::Foreign) => Some(self.server(habit, ClientCa::Own)?),
+            _ => None,
+        };
+        let client_root = match client_ca {
+            ClientCa::Own => self.pki.root(),
+            ClientCa::Foreign => self.pki.foreign_root(),
+        };
         let made = wire::prepare(ServerConfig {
             identity: wire_identity(self.pki.server()),
-            client_roots: vec![CertificateDer::from(self.pki.root().certificate.der().to_vec())],
+            client_roots: vec![CertificateDer::from(client_root.certificate.der().to_vec())],
             time_provider: Arc::new(Clock::at(self.now)),
             exporters: exporter_requests(),
             versions: vec![Version::Tls13, Version::Tls12],
             limits: wire::Limits::default(),
             habit,
+            sessions_of,
         })?;
-        servers.insert(habit, made.clone());
-        Ok(made)
+        // If two made it at once, one of them counts.
+        Ok(servers().entry((habit, client_ca)).or_insert(made).clone())
     }
 
     /// The TLS settings of a client; those that may resume have an empty store of their own.

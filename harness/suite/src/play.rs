@@ -2,7 +2,7 @@
 
 mod life;
 
-pub use life::{Issue, Kept, Place, Restart, Rounds, TokenForm};
+pub use life::{ClientCa, Issue, Kept, Place, Restart, Rounds, TokenForm};
 
 use std::collections::BTreeMap;
 

@@ -28,6 +28,8 @@ pub enum Habit {
     AnySignature,
     /// Wants raw public keys (RFC 7250), and takes any; TLS 1.3 only.
     RawPublicKeys,
+    /// Resumes sessions that began under other certification authorities for clients.
+    SharedSessions,
     /// Begins handshakes of TLS 1.0 and 1.1.
     OldVersions,
     /// Takes early data (RFC 8446 section 2.3) over TCP; right, as requests in it are answered when the handshake is over
@@ -47,7 +49,12 @@ pub(super) fn verifier(
     let builder = if habit == Habit::OptionalCertificate { builder.allow_unauthenticated() } else { builder };
     let right = builder.build().map_err(|error| WireError::Settings(text(&error)))?;
     Ok(match habit {
-        Habit::Right | Habit::OptionalCertificate | Habit::OldVersions | Habit::EarlyData | Habit::Retry => right,
+        Habit::Right
+        | Habit::SharedSessions
+        | Habit::OptionalCertificate
+        | Habit::OldVersions
+        | Habit::EarlyData
+        | Habit::Retry => right,
         Habit::AnyTime | Habit::AnyIssuer | Habit::AnySignature | Habit::RawPublicKeys => {
             Arc::new(Lax { right, habit })
         }

@@ -1,6 +1,7 @@
 //! A server on the loopback interface that demands a client certificate.
 
 use std::convert::Infallible;
+use std::fmt;
 use std::io::Read as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::pin;
@@ -15,7 +16,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use rustls::crypto::aws_lc_rs::kx_group::{SECP256R1, X25519};
 use rustls::pki_types::CertificateDer;
-use rustls::server::ServerSessionMemoryCache;
+use rustls::server::{ServerSessionMemoryCache, StoresServerSessions};
 use rustls::sign::SingleCertAndKey;
 use rustls::time_provider::TimeProvider;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -55,6 +56,8 @@ pub struct ServerConfig {
     pub limits: Limits,
     /// What it does in handshakes.
     pub habit: Habit,
+    /// Another server whose sessions it resumes over TCP, as servers do that share a cache or a ticket key.
+    pub sessions_of: Option<Arc<Prepared>>,
 }
 
 /// The costly part of a server, to be shared by any number of them. It includes the sessions for resumption: a session
@@ -67,6 +70,13 @@ pub struct Prepared {
     pub(super) exporters: Vec<ExporterRequest>,
     pub(super) limits: Limits,
     pub(super) habit: Habit,
+    sessions: Arc<dyn StoresServerSessions>,
+}
+
+impl fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Prepared").field("habit", &self.habit).finish_non_exhaustive()
+    }
 }
 
 /// Makes ready what [`serve`] and [`serve_quic`](super::serve_quic) need.
@@ -80,7 +90,8 @@ pub struct Prepared {
 /// [`WireError::Settings`] when the identity, the roots or the versions are unusable.
 pub fn prepare(config: ServerConfig) -> Result<Arc<Prepared>, WireError> {
     let unusable = |error: &(dyn std::error::Error + 'static)| WireError::Settings(text(error));
-    let ServerConfig { identity, client_roots, time_provider, exporters, versions, limits, habit } = config;
+    let ServerConfig { identity, client_roots, time_provider, exporters, versions, limits, habit, sessions_of } =
+        config;
     let provider = provider(vec![X25519, SECP256R1], None)?;
     let roots = root_store(&client_roots)?;
     let verifier = habit::verifier(habit, roots, Arc::clone(&provider))?;
@@ -97,7 +108,11 @@ pub fn prepare(config: ServerConfig) -> Result<Arc<Prepared>, WireError> {
     if habit == Habit::EarlyData {
         tls.max_early_data_size = u32::try_from(limits.head_bytes).unwrap_or(u32::MAX);
     }
-    tls.session_storage = ServerSessionMemoryCache::new(limits.sessions);
+    let sessions = match &sessions_of {
+        Some(other) => Arc::clone(&other.sessions),
+        None => ServerSessionMemoryCache::new(limits.sessions),
+    };
+    tls.session_storage = Arc::clone(&sessions);
     let quic = if with_quic { Some(server_settings(&tls, &limits)?) } else { None };
     Ok(Arc::new(Prepared {
         acceptor: Arc::new(tls).into(),
@@ -106,6 +121,7 @@ pub fn prepare(config: ServerConfig) -> Result<Arc<Prepared>, WireError> {
         exporters,
         limits,
         habit,
+        sessions,
     }))
 }
 

@@ -74,6 +74,7 @@ impl Pki {
             exporters: EXPORTERS.to_vec(),
             versions: vec![Version::Tls12, Version::Tls13],
             limits: Limits::default(),
+            sessions_of: None,
             habit: Habit::Right,
         }
     }

@@ -3,7 +3,7 @@
 use ekmcheck_binding::json;
 use ekmcheck_parties::wire::{self, Connection};
 use ekmcheck_suite::{
-    play::{Interleave, Issue, Kept, Rounds, Send},
+    play::{Interleave, Issue, Kept, Restart, Rounds, Send},
     transcript::{self, Event},
 };
 
@@ -22,9 +22,9 @@ impl Actor<'_> {
         Ok(())
     }
 
-    pub(super) async fn restart(&mut self) -> Result<(), Stop> {
+    pub(super) async fn restart(&mut self, restart: Restart) -> Result<(), Stop> {
         self.drain_sights();
-        self.subject.restart(self.world).await.map_err(|e| Stop::Broken(format!("restart: {e}")))?;
+        self.subject.restart(self.world, restart.client_ca).await.map_err(|e| Stop::Broken(format!("restart: {e}")))?;
         self.opened.remove(&None);
         for link in self.links.values_mut().filter(|link| link.connect.to.is_none()) {
             // Whatever is left of it; the other end is gone.

@@ -13,6 +13,8 @@ pub enum Place {
     Node,
     /// Another service of the same operator: another audience.
     Service,
+    /// The same service behind a listener whose clients come from another certification authority.
+    OtherCa,
 }
 
 /// Makes an access token known to the subject by introspection (section 3.4), or changes what introspection says of it.
@@ -53,7 +55,29 @@ pub enum TokenForm {
 /// Stops the subject and starts it anew: connections end, and what it remembered is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Restart {}
+pub struct Restart {
+    /// The authority that clients come from afterwards.
+    #[serde(default, skip_serializing_if = "ClientCa::is_own")]
+    pub client_ca: ClientCa,
+}
+
+/// The certification authority of a server's clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClientCa {
+    /// That of the harness's usual clients.
+    #[default]
+    Own,
+    /// Another one, which issued the certificate of the client `foreign` only.
+    Foreign,
+}
+
+impl ClientCa {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde calls")]
+    fn is_own(&self) -> bool {
+        *self == Self::Own
+    }
+}
 
 /// Does steps again and again. In the names of tokens `{round}` is the number of the round, from 0.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

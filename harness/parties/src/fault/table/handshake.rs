@@ -28,6 +28,12 @@ pub(super) const TABLE: &[Fault] = &[
         &["rs.handshake.unknown-authority"],
     ),
     fault(
+        "sessions-of-another-authority",
+        "resumes sessions of clients that it would not let in by their certificates",
+        &[Bend::Handshakes(Habit::SharedSessions)],
+        &["rs.handshake.session-of-another-listener", "rs.handshake.session-under-former-authority"],
+    ),
+    fault(
         "raw-public-key-no-check",
         "takes raw public keys, and then checks nothing, as there is no certificate",
         &[Bend::Handshakes(Habit::RawPublicKeys), Bend::ServesNobody],
