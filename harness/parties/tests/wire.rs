@@ -85,11 +85,12 @@ async fn fields_of_one_name_arrive_separately_in_order_and_as_they_are() {
 /// A TLS server that takes one connection from anyone and leaves what is above TLS to the test.
 async fn accept_one(pki: &Pki, alpn: Alpn) -> (SocketAddr, JoinHandle<TlsStream<TcpStream>>) {
     let identity = pki.identity("localhost", 2027);
+    let PrivateKey::Der(key) = identity.key else { panic!("a key of another kind") };
     let mut config = rustls::ServerConfig::builder_with_provider(rustls::crypto::aws_lc_rs::default_provider().into())
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
-        .with_single_cert(identity.chain, identity.key)
+        .with_single_cert(identity.chain, key)
         .unwrap();
     config.alpn_protocols = vec![alpn.identifier().to_vec()];
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

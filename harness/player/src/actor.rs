@@ -1,7 +1,7 @@
 //! Carries out the steps of one play and writes down what happens. Decides nothing.
 
 mod credentials;
-mod refused;
+mod handshake;
 mod upkeep;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
@@ -13,21 +13,20 @@ use ekmcheck_forge::{
 };
 use ekmcheck_parties::{
     resource::{Sight, exporters_of},
-    wire::{self, ClientTls, ConnectOptions, Connection, Kind, OutgoingRequest, Stage, WireError},
+    wire::{self, ClientTls, ConnectOptions, Connection, OutgoingRequest, Stage, WireError},
 };
 use ekmcheck_suite::{
     case::{Case, PerRequestClaim, Transport},
     play::{AdvanceClock, Close, Connect, How, Interleave, Play, Send, Step},
-    transcript::{Answer, Closed, Connected, Event, Exchanged, Handshake, Reaction, ServerConnected, Transcript},
+    transcript::{Answer, Closed, Event, Exchanged, Reaction, ServerConnected, Transcript},
 };
 
 use crate::{
-    fingerprint::{fingerprint, named_exporters},
+    fingerprint::fingerprint,
     subject::{Started, check_name},
     world::{ClientKey, World},
 };
 use credentials::Credentials;
-use refused::presented;
 
 /// The longest that one step may take.
 const STEP: Duration = Duration::from_secs(5);
@@ -219,40 +218,6 @@ impl<'a> Actor<'a> {
         self.links.insert(connect.name.clone(), link);
         // The first request makes the handshake of early data go on.
         if early { Ok(()) } else { self.connected(&connect.name, replaces_closed).await }
-    }
-
-    /// Writes down a connection whose handshake is over.
-    async fn connected(&mut self, name: &str, replaces_closed: bool) -> Result<(), Stop> {
-        let usual = self.transport;
-        let link = self.link_mut(name)?;
-        let Some(connection) = &mut link.connection else { return Ok(()) };
-        let established = connection.finish().map_err(|e| Stop::Broken(format!("connect: {e}")))?;
-        if link.connect.resume.is_some() && established.kind != Kind::Resumed {
-            return Err(Stop::NotTestable("the subject did not resume the session".to_owned()));
-        }
-        if link.connect.hello_retry && established.kind != Kind::HelloRetry {
-            return Err(Stop::NotTestable("the subject sent no HelloRetryRequest".to_owned()));
-        }
-        link.exporters = exporters_of(established);
-        let event = Event::Connected(Connected {
-            name: name.to_owned(),
-            client: link.client.name.to_owned(),
-            certificate: presented(link.client, link.connect.presents),
-            over: Some(link.transport).filter(|t| *t != usual),
-            suite: established.suite.clone(),
-            handshake: match established.kind {
-                Kind::Full => Handshake::Full,
-                Kind::HelloRetry => Handshake::HelloRetry,
-                Kind::Resumed => Handshake::Resumed,
-            },
-            port: link.port,
-            exporters: named_exporters(&link.exporters),
-            early_data: established.early_data,
-            replaces_closed,
-        });
-        self.events.push(event);
-        self.subject.settled(self.connections).await;
-        Ok(())
     }
 
     fn tls(&mut self, connect: &Connect, transport: Transport, client: &str) -> Result<Arc<ClientTls>, Stop> {

@@ -1,18 +1,22 @@
-//! Handshakes that the subject may refuse, and what a client presents in them.
+//! What comes of handshakes: connections, and those that the subject refuses.
 
 use ekmcheck_binding::digest::Thumbprint;
 use ekmcheck_forge::{pki::Identity, recipe::Exporters};
-use ekmcheck_parties::wire::{self, FirstFlight, WireError};
+use ekmcheck_parties::{
+    resource::exporters_of,
+    wire::{self, FirstFlight, Kind, WireError},
+};
 use ekmcheck_suite::{
     case::Transport,
     play::{Connect, Hello, Presents, Probe, Send},
-    transcript::{ConnectFailed, Event, Exchanged, Probed, Reaction},
+    transcript::{ConnectFailed, Connected, Event, Exchanged, Handshake, Probed, Reaction},
 };
 
 use super::{Actor, Link, STEP, Stop};
+use crate::fingerprint::named_exporters;
 
 /// The thumbprint of what the client presents.
-pub(super) fn presented(client: &Identity, presents: Option<Presents>) -> String {
+fn presented(client: &Identity, presents: Option<Presents>) -> String {
     match presents {
         Some(Presents::Nothing) => String::new(),
         Some(Presents::RawPublicKey) => Thumbprint::of_der(client.key.public().spki()).to_string(),
@@ -21,6 +25,40 @@ pub(super) fn presented(client: &Identity, presents: Option<Presents>) -> String
 }
 
 impl<'a> Actor<'a> {
+    /// Writes down a connection whose handshake is over.
+    pub(super) async fn connected(&mut self, name: &str, replaces_closed: bool) -> Result<(), Stop> {
+        let usual = self.transport;
+        let link = self.link_mut(name)?;
+        let Some(connection) = &mut link.connection else { return Ok(()) };
+        let established = connection.finish().map_err(|e| Stop::Broken(format!("connect: {e}")))?;
+        if link.connect.resume.is_some() && established.kind != Kind::Resumed {
+            return Err(Stop::NotTestable("the subject did not resume the session".to_owned()));
+        }
+        if link.connect.hello_retry && established.kind != Kind::HelloRetry {
+            return Err(Stop::NotTestable("the subject sent no HelloRetryRequest".to_owned()));
+        }
+        link.exporters = exporters_of(established);
+        let event = Event::Connected(Connected {
+            name: name.to_owned(),
+            client: link.client.name.to_owned(),
+            certificate: presented(link.client, link.connect.presents),
+            over: Some(link.transport).filter(|t| *t != usual),
+            suite: established.suite.clone(),
+            handshake: match established.kind {
+                Kind::Full => Handshake::Full,
+                Kind::HelloRetry => Handshake::HelloRetry,
+                Kind::Resumed => Handshake::Resumed,
+            },
+            port: link.port,
+            exporters: named_exporters(&link.exporters),
+            early_data: established.early_data,
+            replaces_closed,
+        });
+        self.events.push(event);
+        self.subject.settled(self.connections).await;
+        Ok(())
+    }
+
     /// Writes down that a handshake failed; requests on that connection are not sent.
     pub(super) async fn not_connected(
         &mut self,
