@@ -12,7 +12,7 @@ use std::{
 use ekmcheck_binding::{
     algorithm::{Algorithm, KeyKind},
     base64url,
-    certificate::PublicKey,
+    certificate::{Certificate, PublicKey},
     crypto::{AwsLc, RustCrypto, SignatureVerifier},
     digest::sha256,
 };
@@ -86,7 +86,10 @@ fn certificates_carry_their_keys() {
             let name = identity.name;
             assert_eq!(identity.certificate.key().spki(), identity.key.public().spki(), "{sort} {name}");
             assert_eq!(identity.chain[0], identity.certificate.der(), "{sort} {name}");
-            if name == "foreign" {
+            let parsed = X509Certificate::from_der(&identity.chain[0]).unwrap().1;
+            let has_key = parsed.public_key().raw == identity.key.public().spki();
+            assert_eq!(has_key, !["rsa-pss", "x25519", "off-curve"].contains(&name), "{sort} {name}");
+            if ["foreign", "self-signed"].contains(&name) {
                 assert_eq!(identity.chain.len(), 1);
             } else {
                 assert_eq!(identity.chain[1..], [pki.intermediate().certificate.der().to_vec()], "{sort} {name}");
@@ -102,20 +105,28 @@ fn certificates_carry_their_keys() {
 }
 
 #[test]
-fn tls_accepts_all_but_the_three() {
+fn tls_accepts_all_but_those_who_are_wrong() {
     for (sort, pki) in both() {
         let anchor = pki.root().certificate.der();
         for identity in pki.identities() {
             let seen = accepted(anchor, identity, NOW);
             let name = identity.name;
             let right = match name {
+                "short-lived" if sort == "frozen" => {
+                    matches!(seen, Err(Error::InvalidCertificate(CertificateError::ExpiredContext { .. })))
+                }
                 "expired" => {
                     matches!(seen, Err(Error::InvalidCertificate(CertificateError::ExpiredContext { .. })))
                 }
                 "not-yet-valid" => {
                     matches!(seen, Err(Error::InvalidCertificate(CertificateError::NotValidYetContext { .. })))
                 }
-                "foreign" => matches!(seen, Err(Error::InvalidCertificate(CertificateError::UnknownIssuer))),
+                "foreign" | "self-signed" => {
+                    matches!(seen, Err(Error::InvalidCertificate(CertificateError::UnknownIssuer)))
+                }
+                "without-client-auth" => {
+                    matches!(seen, Err(Error::InvalidCertificate(CertificateError::InvalidPurposeContext { .. })))
+                }
                 _ => seen.is_ok(),
             };
             assert!(right, "{sort} {name}: {seen:?}");
@@ -170,6 +181,33 @@ fn the_relatives_of_p256() {
         assert_eq!(names.value.general_names, [GeneralName::URI(SPIFFE_ID)]);
         let serials: HashSet<_> = pki.identities().iter().map(|i| parsed(i).raw_serial().to_vec()).collect();
         assert_eq!(serials.len(), CLIENTS.len());
+    }
+}
+
+/// What those keys are that the harness puts into certificates by hand.
+#[test]
+fn the_odd_keys_are_what_they_are_called() {
+    for (sort, pki) in both() {
+        let certificate = |name: &str| pki.identity(name).unwrap().chain[0].clone();
+        for (name, key_type) in [("rsa-pss", "1.2.840.113549.1.1.10"), ("x25519", "1.3.101.110")] {
+            let der = certificate(name);
+            let seen = Certificate::from_der(&der).unwrap_err().to_string();
+            assert!(seen.contains(key_type), "{sort} {name}: {seen}");
+        }
+        let point = Certificate::from_der(&certificate("off-curve")).unwrap().key().material().to_vec();
+        assert!(p256::PublicKey::from_sec1_bytes(&point).is_err(), "{sort}");
+        assert!(p256::PublicKey::from_sec1_bytes(pki.identity("off-curve").unwrap().key.public().material()).is_ok());
+        let kinds = ["rsa1024", "rsa8192"].map(|n| Certificate::from_der(&certificate(n)).unwrap().key().kind());
+        assert_eq!(kinds, [KeyKind::Rsa(1024), KeyKind::Rsa(8192)], "{sort}");
+        // Its signatures are right, though nothing here takes the key for one.
+        let small = &pki.identity("rsa1024").unwrap().key;
+        let signature = small.sign(Algorithm::Ps256, MESSAGE, Signing::Live).unwrap();
+        assert_eq!(signature.len(), 128, "{sort}");
+        assert!(verifiers().iter().all(|v| !v.verify(Algorithm::Ps256, small.public(), MESSAGE, &signature)), "{sort}");
+        let short = pki.identity("short-lived").unwrap();
+        let parsed = X509Certificate::from_der(&short.chain[0]).unwrap().1;
+        let validity = parsed.validity();
+        assert_eq!(validity.not_after.timestamp() - validity.not_before.timestamp(), 3600, "{sort}");
     }
 }
 
@@ -309,7 +347,7 @@ fn the_frozen_never_change() {
     assert_eq!(p256.certificate.thumbprint().to_string(), "gJWa2ZHXnWoaYgcVqgmNLGEuEVSxzwBv9jV1Yz60s38");
     assert_eq!(
         base64url::encode(&sha256(&everything(frozen()).concat())),
-        "OAXFqKOrm2t7dg56m_xX1EoO4rAYvDlWvPu7-SgB5Bg"
+        "AjqoDnMoM3PySa6HR5Y4Dy5qqrtQ0vTrkD5ULGiZXoE"
     );
     assert_eq!(
         sign("p256", Algorithm::Es256),

@@ -2,9 +2,10 @@
 
 mod canary;
 mod credentials;
+mod exchange;
+mod handshake;
 mod life;
 mod raw;
-mod refused;
 mod upkeep;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
@@ -12,31 +13,29 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use ekmcheck_forge::{
     alteration::{self, Alteration},
     pki::Identity,
-    recipe::{Exporters, Made, PerRequest},
+    recipe::{Exporters, PerRequest},
 };
 use ekmcheck_parties::{
     resource::{Sight, exporters_of},
-    wire::{self, ClientTls, ConnectOptions, Connection, Kind, OutgoingRequest, Stage, WireError},
+    wire::{self, ClientTls, ConnectOptions, Connection, Stage, WireError},
 };
 use ekmcheck_suite::{
     case::{Case, PerRequestClaim, Transport},
     play::{AdvanceClock, Close, Connect, How, Place, Play, Send, Step},
-    transcript::{Answer, Closed, Connected, Event, Exchanged, Handshake, Reaction, ServerConnected, Transcript},
+    transcript::{Closed, Event, Exchanged, Reaction, ServerConnected, Transcript},
 };
 
 use crate::{
-    fingerprint::{ekm_text, fingerprint, named_exporters},
+    fingerprint::fingerprint,
     subject::{Party, Started, check_name},
     world::{ClientKey, World},
 };
 use canary::Canary;
 use credentials::Credentials;
-use refused::presented;
+use exchange::{Ready, outgoing, reaction, without_secrets};
 
 /// The longest that one step may take.
 const STEP: Duration = Duration::from_secs(5);
-/// How many `WWW-Authenticate` fields of an answer are kept, and how many characters of each.
-const CHALLENGES: (usize, usize) = (8, 1024);
 
 /// Why a play ended early.
 enum Stop {
@@ -150,24 +149,6 @@ impl Link<'_> {
     }
 }
 
-/// A request that was made and not yet sent.
-struct Ready {
-    made: Made,
-    proof_sent: Option<String>,
-}
-
-impl Ready {
-    /// What of it stands in an answer, fields and content.
-    fn reflected_in(&self, answer: &wire::Answer) -> Vec<String> {
-        let ekm = self.proof_sent.as_deref().and_then(ekm_text);
-        let secrets = [("token", Some(self.made.token.clone())), ("proof", self.proof_sent.clone()), ("ekm", ekm)];
-        let values = answer.fields.iter().map(|(_, value)| value.as_slice()).chain([&answer.body[..]]);
-        let texts: Vec<_> = values.map(String::from_utf8_lossy).collect();
-        let stands = |secret: &str| !secret.is_empty() && texts.iter().any(|text| text.contains(secret));
-        secrets.iter().filter(|(_, s)| s.as_deref().is_some_and(stands)).map(|(n, _)| (*n).to_owned()).collect()
-    }
-}
-
 impl<'a> Actor<'a> {
     async fn step(&mut self, index: usize, step: &Step) -> Result<(), Stop> {
         match step {
@@ -276,50 +257,6 @@ impl<'a> Actor<'a> {
         self.links.insert(connect.name.clone(), link);
         // The first request makes the handshake of early data go on.
         if early { Ok(()) } else { self.connected(&connect.name, replaces_closed).await }
-    }
-
-    /// Waits until the server has noticed the connection, or the attempt.
-    async fn settled(&mut self, place: Option<Place>) {
-        let opened = self.opened.entry(place).or_default();
-        *opened += 1;
-        if let Some(party) = self.subject.party(place) {
-            party.settled(*opened).await;
-        }
-    }
-
-    /// Writes down a connection whose handshake is over.
-    async fn connected(&mut self, name: &str, replaces_closed: bool) -> Result<(), Stop> {
-        let usual = self.transport;
-        let link = self.link_mut(name)?;
-        let Some(connection) = &mut link.connection else { return Ok(()) };
-        let established = connection.finish().map_err(|e| Stop::Broken(format!("connect: {e}")))?;
-        if link.connect.resume.is_some() && established.kind != Kind::Resumed && !link.connect.may_fail {
-            return Err(Stop::NotTestable("the subject did not resume the session".to_owned()));
-        }
-        if link.connect.hello_retry && established.kind != Kind::HelloRetry {
-            return Err(Stop::NotTestable("the subject sent no HelloRetryRequest".to_owned()));
-        }
-        link.exporters = exporters_of(established);
-        let event = Connected {
-            name: name.to_owned(),
-            client: link.client.name.to_owned(),
-            certificate: presented(link.client, link.connect.presents),
-            over: Some(link.transport).filter(|t| *t != usual),
-            suite: established.suite.clone(),
-            handshake: match established.kind {
-                Kind::Full => Handshake::Full,
-                Kind::HelloRetry => Handshake::HelloRetry,
-                Kind::Resumed => Handshake::Resumed,
-            },
-            port: link.port,
-            exporters: named_exporters(&link.exporters),
-            early_data: established.early_data,
-            replaces_closed,
-        };
-        let place = link.connect.to;
-        self.events.push(Event::Connected(event));
-        self.settled(place).await;
-        Ok(())
     }
 
     fn tls(&mut self, connect: &Connect, transport: Transport, client: &str) -> Result<Arc<ClientTls>, Stop> {
@@ -519,48 +456,6 @@ impl<'a> Actor<'a> {
 
     fn link_mut(&mut self, name: &str) -> Result<&mut Link<'a>, Stop> {
         self.links.get_mut(name).ok_or_else(|| Stop::Broken(format!("no connection {name:?}")))
-    }
-}
-
-fn outgoing(made: &Made, authority: String) -> OutgoingRequest {
-    OutgoingRequest {
-        method: made.request.method.clone(),
-        authority,
-        path_and_query: made.request.path.clone(),
-        fields: made.request.fields.clone(),
-        body: made.request.body.clone().into(),
-        trailers: Vec::new(),
-    }
-}
-
-/// A path as transcripts show it: an alteration may have put token or proof into it.
-fn without_secrets(path: &str, made: &Made) -> String {
-    let secrets = [(&made.token, "(token)"), (&made.proof, "(proof)")];
-    let secrets = secrets.into_iter().filter(|(secret, _)| !secret.is_empty());
-    secrets.fold(path.to_owned(), |path, (secret, name)| path.replace(secret, name))
-}
-
-/// Bounds what a subject says.
-fn reaction(sent: &Ready, answer: Result<wire::Answer, WireError>) -> Result<Reaction, Stop> {
-    match answer {
-        Ok(answer) => {
-            let text = |value: &[u8]| {
-                // Field values are octets; Latin-1 keeps each visible to the judge of the challenge's syntax.
-                value.iter().take(CHALLENGES.1).map(|b| char::from(*b)).collect::<String>()
-            };
-            let values = |wanted: &str| {
-                let fields = answer.fields.iter().filter(|(name, _)| name.eq_ignore_ascii_case(wanted));
-                fields.take(CHALLENGES.0).map(|(_, value)| text(value)).collect()
-            };
-            Ok(Reaction::Answer(Answer {
-                status: answer.status,
-                challenges: values("www-authenticate"),
-                cache_control: values("cache-control"),
-                reflects: sent.reflected_in(&answer),
-            }))
-        }
-        Err(WireError::NotExpressible(what)) => Err(Stop::NotTestable(format!("cannot be sent: {what}"))),
-        Err(error) => Ok(Reaction::Nothing(error.to_string())),
     }
 }
 

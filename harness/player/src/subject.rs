@@ -1,7 +1,7 @@
 //! What is tested, and how it is started.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -88,10 +88,8 @@ impl Subject {
             client_ca: ClientCa::Own,
         };
         let mut parties = BTreeMap::from([(None, Arc::new(self.party(world, None, &surroundings).await?))]);
-        for place in places {
-            if !parties.contains_key(&Some(place)) {
-                parties.insert(Some(place), Arc::new(self.party(world, Some(place), &surroundings).await?));
-            }
+        for place in places.collect::<BTreeSet<_>>() {
+            parties.insert(Some(place), Arc::new(self.party(world, Some(place), &surroundings).await?));
         }
         Ok(Started { subject: *self, surroundings, parties: Mutex::new(parties) })
     }

@@ -124,6 +124,8 @@ pub struct Rekeying {
     early: VecDeque<u8>,
     /// The handshake is still under way: the client sends early data.
     handshaking: bool,
+    /// Something was written.
+    begun: bool,
     alive: watch::Sender<()>,
 }
 
@@ -136,7 +138,7 @@ impl Rekeying {
         let stream = stream.into();
         let handshaking = stream.get_ref().1.is_handshaking();
         let (control, early) = (Control::default(), VecDeque::new());
-        Self { stream, control, exporters, ended: false, early, handshaking, alive }
+        Self { stream, control, exporters, ended: false, early, handshaking, begun: false, alive }
     }
 
     /// Lets these octets be read before what the stream has.
@@ -281,6 +283,7 @@ impl AsyncWrite for Rekeying {
         let this = self.get_mut();
         ready!(this.poll_in_use(cx))?;
         this.rekey();
+        this.begun = true;
         let outcome = Pin::new(&mut this.stream).poll_write(cx, buf);
         this.written(cx, outcome)
     }
@@ -293,6 +296,7 @@ impl AsyncWrite for Rekeying {
         let this = self.get_mut();
         ready!(this.poll_in_use(cx))?;
         this.rekey();
+        this.begun = true;
         let outcome = Pin::new(&mut this.stream).poll_write_vectored(cx, bufs);
         this.written(cx, outcome)
     }
@@ -305,6 +309,10 @@ impl AsyncWrite for Rekeying {
         let this = self.get_mut();
         ready!(this.poll_in_use(cx))?;
         this.rekey();
+        if this.handshaking && !this.begun {
+            // It would end the handshake, and with it the time of early data.
+            return Poll::Ready(Ok(()));
+        }
         let outcome = Pin::new(&mut this.stream).poll_flush(cx);
         this.note_end_of_handshake();
         this.written(cx, outcome)

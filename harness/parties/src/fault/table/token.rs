@@ -20,7 +20,12 @@ pub(super) const TABLE: &[Fault] = &[
         "proof-optional",
         "accepts a bound token without a proof",
         &[Bend::Omits(Check::Presence, None)],
-        &["rs.presence.absent", "rs.presence.absent-after-verification", "rs.answer.use-session-binding"],
+        &[
+            "rs.presence.absent",
+            "rs.presence.absent-after-verification",
+            "rs.answer.use-session-binding",
+            "rs.handshake.early-data-without-proof",
+        ],
     ),
     fault(
         "proof-optional-after-first",

@@ -1,21 +1,24 @@
-//! Handshakes that the subject may refuse, and what a client presents in them.
+//! What comes of handshakes: connections, and those that the subject refuses.
 
 use std::sync::Arc;
 
 use ekmcheck_binding::digest::Thumbprint;
 use ekmcheck_forge::{pki::Identity, recipe::Exporters};
-use ekmcheck_parties::wire::{self, FirstFlight, WireError};
+use ekmcheck_parties::{
+    resource::exporters_of,
+    wire::{self, FirstFlight, Kind, WireError},
+};
 use ekmcheck_suite::{
     case::Transport,
-    play::{Connect, Hello, Presents, Probe, Send},
-    transcript::{ConnectFailed, Event, Exchanged, Probed, Reaction},
+    play::{Connect, Hello, Place, Presents, Probe, Send},
+    transcript::{ConnectFailed, Connected, Event, Exchanged, Handshake, Probed, Reaction},
 };
 
 use super::{Actor, Link, STEP, Stop};
-use crate::subject::Party;
+use crate::{fingerprint::named_exporters, subject::Party};
 
 /// The thumbprint of what the client presents.
-pub(super) fn presented(client: &Identity, presents: Option<Presents>) -> String {
+fn presented(client: &Identity, presents: Option<Presents>) -> String {
     match presents {
         Some(Presents::Nothing) => String::new(),
         Some(Presents::RawPublicKey) => Thumbprint::of_der(client.key.public().spki()).to_string(),
@@ -24,6 +27,50 @@ pub(super) fn presented(client: &Identity, presents: Option<Presents>) -> String
 }
 
 impl<'a> Actor<'a> {
+    /// Waits until the server has noticed the connection, or the attempt.
+    pub(super) async fn settled(&mut self, place: Option<Place>) {
+        let opened = self.opened.entry(place).or_default();
+        *opened += 1;
+        if let Some(party) = self.subject.party(place) {
+            party.settled(*opened).await;
+        }
+    }
+
+    /// Writes down a connection whose handshake is over.
+    pub(super) async fn connected(&mut self, name: &str, replaces_closed: bool) -> Result<(), Stop> {
+        let usual = self.transport;
+        let link = self.link_mut(name)?;
+        let Some(connection) = &mut link.connection else { return Ok(()) };
+        let established = connection.finish().map_err(|e| Stop::Broken(format!("connect: {e}")))?;
+        if link.connect.resume.is_some() && established.kind != Kind::Resumed && !link.connect.may_fail {
+            return Err(Stop::NotTestable("the subject did not resume the session".to_owned()));
+        }
+        if link.connect.hello_retry && established.kind != Kind::HelloRetry {
+            return Err(Stop::NotTestable("the subject sent no HelloRetryRequest".to_owned()));
+        }
+        link.exporters = exporters_of(established);
+        let event = Connected {
+            name: name.to_owned(),
+            client: link.client.name.to_owned(),
+            certificate: presented(link.client, link.connect.presents),
+            over: Some(link.transport).filter(|t| *t != usual),
+            suite: established.suite.clone(),
+            handshake: match established.kind {
+                Kind::Full => Handshake::Full,
+                Kind::HelloRetry => Handshake::HelloRetry,
+                Kind::Resumed => Handshake::Resumed,
+            },
+            port: link.port,
+            exporters: named_exporters(&link.exporters),
+            early_data: established.early_data,
+            replaces_closed,
+        };
+        let place = link.connect.to;
+        self.events.push(Event::Connected(event));
+        self.settled(place).await;
+        Ok(())
+    }
+
     /// Writes down that a handshake failed; requests on that connection are not sent.
     pub(super) async fn not_connected(
         &mut self,

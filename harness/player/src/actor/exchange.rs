@@ -1,0 +1,71 @@
+//! A request on its way out, and what is kept of the answer.
+
+use ekmcheck_forge::recipe::Made;
+use ekmcheck_parties::wire::{self, OutgoingRequest, WireError};
+use ekmcheck_suite::transcript::{Answer, Reaction};
+
+use super::Stop;
+use crate::fingerprint::ekm_text;
+
+/// How many `WWW-Authenticate` fields of an answer are kept, and how many characters of each.
+const CHALLENGES: (usize, usize) = (8, 1024);
+
+/// A request that was made and not yet sent.
+pub(super) struct Ready {
+    pub(super) made: Made,
+    pub(super) proof_sent: Option<String>,
+}
+
+impl Ready {
+    /// What of it stands in an answer, fields and content.
+    fn reflected_in(&self, answer: &wire::Answer) -> Vec<String> {
+        let ekm = self.proof_sent.as_deref().and_then(ekm_text);
+        let secrets = [("token", Some(self.made.token.clone())), ("proof", self.proof_sent.clone()), ("ekm", ekm)];
+        let values = answer.fields.iter().map(|(_, value)| value.as_slice()).chain([&answer.body[..]]);
+        let texts: Vec<_> = values.map(String::from_utf8_lossy).collect();
+        let stands = |secret: &str| !secret.is_empty() && texts.iter().any(|text| text.contains(secret));
+        secrets.iter().filter(|(_, s)| s.as_deref().is_some_and(stands)).map(|(n, _)| (*n).to_owned()).collect()
+    }
+}
+
+pub(super) fn outgoing(made: &Made, authority: String) -> OutgoingRequest {
+    OutgoingRequest {
+        method: made.request.method.clone(),
+        authority,
+        path_and_query: made.request.path.clone(),
+        fields: made.request.fields.clone(),
+        body: made.request.body.clone().into(),
+        trailers: Vec::new(),
+    }
+}
+
+/// A path as transcripts show it: an alteration may have put token or proof into it.
+pub(super) fn without_secrets(path: &str, made: &Made) -> String {
+    let secrets = [(&made.token, "(token)"), (&made.proof, "(proof)")];
+    let secrets = secrets.into_iter().filter(|(secret, _)| !secret.is_empty());
+    secrets.fold(path.to_owned(), |path, (secret, name)| path.replace(secret, name))
+}
+
+/// Bounds what a subject says.
+pub(super) fn reaction(sent: &Ready, answer: Result<wire::Answer, WireError>) -> Result<Reaction, Stop> {
+    match answer {
+        Ok(answer) => {
+            let text = |value: &[u8]| {
+                // Field values are octets; Latin-1 keeps each visible to the judge of the challenge's syntax.
+                value.iter().take(CHALLENGES.1).map(|b| char::from(*b)).collect::<String>()
+            };
+            let values = |wanted: &str| {
+                let fields = answer.fields.iter().filter(|(name, _)| name.eq_ignore_ascii_case(wanted));
+                fields.take(CHALLENGES.0).map(|(_, value)| text(value)).collect()
+            };
+            Ok(Reaction::Answer(Answer {
+                status: answer.status,
+                challenges: values("www-authenticate"),
+                cache_control: values("cache-control"),
+                reflects: sent.reflected_in(&answer),
+            }))
+        }
+        Err(WireError::NotExpressible(what)) => Err(Stop::NotTestable(format!("cannot be sent: {what}"))),
+        Err(error) => Ok(Reaction::Nothing(error.to_string())),
+    }
+}
