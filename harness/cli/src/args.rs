@@ -54,7 +54,7 @@ pub(crate) struct Selection {
 
 #[derive(Args)]
 pub(crate) struct RunArgs {
-    /// What to test: `reference`, `fault:NAME` or `variation:NAME`
+    /// What to test: `reference`, `fault:NAME`, `fault:NAME+NAME` or `variation:NAME`
     #[arg(long, default_value = "reference")]
     pub(crate) subject: String,
     #[command(flatten)]

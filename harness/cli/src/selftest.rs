@@ -1,54 +1,28 @@
 //! `ekmcheck selftest`: the suite is tested by servers with one thing wrong, and by right ones that look unusual.
 
-use std::{collections::BTreeMap, sync::Arc};
+mod matrix;
+
+use std::{collections::BTreeSet, sync::Arc};
 
 use ekmcheck_player::{
     run::{Pick, Plan, Played},
-    subject::{Subject, faults, variations},
+    subject::{Fault, Subject, faults, variations},
     world::World,
 };
 use ekmcheck_suite::{
     case::{Case, Expect, Transport},
     outcome::{Outcome, Verdict},
-    report::{Conclusion, Report},
+    report::Report,
     requirement::Ledger,
     transcript::Transcript,
 };
-use serde::Serialize;
+use matrix::{Matrix, Pair, Row};
 
 use crate::{
     Trouble,
     args::{SelftestArgs, jobs},
     print, run, scenarios,
 };
-
-/// `kill-matrix.json`.
-#[derive(Serialize)]
-struct Matrix {
-    ekmcheck: String,
-    draft: String,
-    /// What is wrong with the suite; empty if nothing.
-    findings: Vec<String>,
-    /// Every fault with all cases that catch it.
-    faults: Vec<Row>,
-    /// Every harmless variation with the cases that blame it: none.
-    variations: Vec<Row>,
-    /// Every case with the faults that it catches.
-    cases: BTreeMap<String, Vec<String>>,
-    /// How many plays it took.
-    plays: usize,
-    seconds: f64,
-}
-
-#[derive(Serialize)]
-struct Row {
-    name: String,
-    does: String,
-    /// What a run on it comes to; a fault against hardening alone leaves a server conformant.
-    conclusion: Conclusion,
-    named: Vec<String>,
-    caught_by: Vec<String>,
-}
 
 struct Bench {
     world: Arc<World>,
@@ -85,20 +59,25 @@ pub(crate) fn selftest(args: &SelftestArgs) -> Result<u8, Trouble> {
             findings: [bench.ledger.lint(&bench.cases), all.register.lint(&bench.cases)].concat(),
             faults: Vec::new(),
             variations: Vec::new(),
+            pairs: Vec::new(),
             cases: bench.cases.iter().map(|c| (c.id.clone(), Vec::new())).collect(),
             plays: 0,
             seconds: 0.0,
         };
         // Who asks for some faults is at work on them, and has not the minutes that all right servers take.
-        let thorough = if whole || args.all_transports { Pick::All } else { Pick::Turn(0) };
-        bench.right(Subject::Reference, thorough, &mut matrix).await;
+        let turn = |turn, on_all| if args.all_transports { Pick::All } else { Pick::Turn(turn, on_all) };
+        let thorough = if whole { Pick::All } else { turn(0, Arc::default()) };
+        bench.right(Subject::Reference, thorough.clone(), &mut matrix).await;
         for variation in variations().filter(|_| whole) {
-            bench.right(Subject::Variation(variation), thorough, &mut matrix).await;
+            bench.right(Subject::Variation(variation), thorough.clone(), &mut matrix).await;
         }
-        for (turn, fault) in chosen.iter().enumerate() {
-            let pick = if args.all_transports { Pick::All } else { Pick::Turn(turn) };
-            let (report, _) = bench.play(Subject::Fault(fault), pick).await;
+        for (number, fault) in chosen.iter().enumerate() {
+            let named = fault.caught_by.iter().map(|c| (*c).to_owned()).collect();
+            let (report, _) = bench.play(Subject::Fault(fault), turn(number, Arc::new(named)), &bench.cases).await;
             bench.caught(fault, &report, &mut matrix);
+        }
+        for (one, other) in pairs(&chosen).filter(|_| whole) {
+            bench.pair(one, other, &mut matrix).await;
         }
         if whole {
             bench.unkilled(&mut matrix);
@@ -107,31 +86,32 @@ pub(crate) fn selftest(args: &SelftestArgs) -> Result<u8, Trouble> {
     })?;
     let matrix = Matrix { seconds: begun.elapsed().as_secs_f64(), ..matrix };
     run::write_file(&args.report, "kill-matrix.json", &run::json(&matrix)?)?;
+    run::write_file(&args.report, "kill-matrix.md", &matrix.table())?;
     let mut out = String::new();
     for finding in &matrix.findings {
         out.push_str(&format!("\x1b[31mfinding\x1b[0m  {finding}\n"));
     }
-    let caught = matrix.faults.iter().filter(|f| !f.caught_by.is_empty()).count();
-    let kills: usize = matrix.faults.iter().map(|f| f.caught_by.len()).sum();
-    out.push_str(&format!(
-        "{caught} of {} faults caught, {kills} kills, {} variations and the reference blamed by {} cases, {} cases, {} plays, {:.1} s\n",
-        matrix.faults.len(),
-        matrix.variations.len(),
-        matrix.variations.iter().map(|v| v.caught_by.len()).sum::<usize>(),
-        matrix.cases.len(),
-        matrix.plays,
-        matrix.seconds
-    ));
-    out.push_str(&format!("matrix: {}\n", args.report.join("kill-matrix.json").display()));
+    out.push_str(&matrix.numbers());
+    out.push_str(&format!("matrix: {} and kill-matrix.md\n", args.report.join("kill-matrix.json").display()));
     print(&out);
     Ok(u8::from(!matrix.findings.is_empty()))
 }
 
+/// How many pairs of faults are a sample.
+const PAIRS: usize = 40;
+
+/// A sample of pairs, the same at every run: neighbours in the table would mostly concern the same check.
+fn pairs<'a>(faults: &'a [&'static Fault]) -> impl Iterator<Item = (&'static Fault, &'static Fault)> + use<'a> {
+    let step = (faults.len() / PAIRS).max(1);
+    let other = |at: usize| faults.get((at + faults.len() / 2) % faults.len().max(1)).copied();
+    faults.iter().enumerate().step_by(step).take(PAIRS).filter_map(move |(at, one)| Some((*one, other(at)?)))
+}
+
 impl Bench {
-    async fn play(&self, subject: Subject, pick: Pick) -> (Report, Vec<Played>) {
+    async fn play(&self, subject: Subject, pick: Pick, cases: &Arc<Vec<Case>>) -> (Report, Vec<Played>) {
         let plan = Plan {
             subject,
-            cases: self.cases.clone(),
+            cases: cases.clone(),
             ledger: self.ledger.clone(),
             transports: Transport::ALL.to_vec(),
             pick,
@@ -145,7 +125,7 @@ impl Bench {
 
     /// A right server: nothing may blame it, and every case must come to a conclusion.
     async fn right(&self, subject: Subject, pick: Pick, matrix: &mut Matrix) {
-        let (report, played) = self.play(subject, pick).await;
+        let (report, played) = self.play(subject, pick, &self.cases).await;
         matrix.plays += report.cost.plays;
         let blames: Vec<&Outcome> =
             report.cases.iter().filter(|o| !matches!(o.verdict, Verdict::Pass | Verdict::Observed)).collect();
@@ -171,12 +151,13 @@ impl Bench {
                 does: variation.does.to_owned(),
                 conclusion: report.conclusion,
                 named: Vec::new(),
+                survives_on: Vec::new(),
                 caught_by: blames.iter().map(|o| o.id.clone()).collect(),
             });
         }
     }
 
-    fn caught(&self, fault: &'static ekmcheck_player::subject::Fault, report: &Report, matrix: &mut Matrix) {
+    fn caught(&self, fault: &'static Fault, report: &Report, matrix: &mut Matrix) {
         matrix.plays += report.cost.plays;
         let mut caught_by: Vec<String> = report.cases.iter().filter(|o| self.kills(o)).map(|o| o.id.clone()).collect();
         caught_by.dedup();
@@ -192,6 +173,15 @@ impl Bench {
                 matrix.findings.push(format!("fault {} is not caught by {named}{seen}", fault.name));
             }
         }
+        let named = |o: &&Outcome| fault.caught_by.contains(&o.id.as_str());
+        let played: BTreeSet<Transport> = report.cases.iter().filter(named).map(|o| o.transport).collect();
+        let caught: BTreeSet<Transport> =
+            report.cases.iter().filter(named).filter(|o| self.kills(o)).map(|o| o.transport).collect();
+        let survives_on: Vec<Transport> =
+            played.difference(&caught).copied().filter(|t| !fault.not_on.contains(&t.name())).collect();
+        for transport in &survives_on {
+            matrix.findings.push(format!("fault {} survives on {}", fault.name, transport.name()));
+        }
         for outcome in report.cases.iter().filter(|o| o.verdict == Verdict::Error) {
             matrix
                 .findings
@@ -202,6 +192,25 @@ impl Bench {
             does: fault.does.to_owned(),
             conclusion: report.conclusion,
             named: fault.caught_by.iter().map(|c| (*c).to_owned()).collect(),
+            survives_on,
+            caught_by,
+        });
+    }
+
+    /// A server with two faults must be caught by some case that is named for one of them.
+    async fn pair(&self, one: &'static Fault, other: &'static Fault, matrix: &mut Matrix) {
+        let named = |c: &&Case| [one, other].iter().any(|f| f.caught_by.contains(&c.id.as_str()));
+        let cases = Arc::new(self.cases.iter().filter(named).cloned().collect::<Vec<_>>());
+        let (report, _) = self.play(Subject::Pair(one, other), Pick::Turn(0, Arc::default()), &cases).await;
+        matrix.plays += report.cost.plays;
+        let caught_by: Vec<String> = report.cases.iter().filter(|o| self.kills(o)).map(|o| o.id.clone()).collect();
+        if caught_by.is_empty() {
+            matrix.findings.push(format!("the pair of {} and {} is not caught", one.name, other.name));
+        }
+        matrix.pairs.push(Pair {
+            one: one.name.to_owned(),
+            other: other.name.to_owned(),
+            named: cases.len(),
             caught_by,
         });
     }

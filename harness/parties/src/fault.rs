@@ -34,6 +34,8 @@ pub struct Fault {
     pub does: &'static str,
     /// The cases that must catch it, each on at least one transport.
     pub caught_by: &'static [&'static str],
+    /// Transports on which it is no fault, as it has no effect there, by their names.
+    pub not_on: &'static [&'static str],
     /// How it is built.
     pub(crate) bends: &'static [Bend],
 }

@@ -1,12 +1,26 @@
 //! A resource server: the guard of `binding` behind real TLS and HTTP.
 //!
 //! What it decides on its own, where the draft or the libraries leave a choice:
-//! - The certificate is the one that rustls reports for the connection; on a resumed session that is the one of the
-//!   first handshake. A proof must be signed with that key, so a client that resumed with another key is refused.
-//! - A connection has a number of its own that is never given twice; neither address nor TLS identifiers count.
-//! - HTTP/2 has its authority in `:authority`, HTTP/1.1 in Host; forwarding fields are not looked at.
-//! - A token without `tls_exp` is accepted without a proof (RFC 8705, or plain bearer): whoever is bound is bound by the
-//!   token. A proof that comes all the same must be right.
+//! - **Resumption.** The certificate is the one that rustls reports for the connection; on a resumed session that is the
+//!   one of the first handshake, also when the client has another one by now, or when it has expired since: rustls does
+//!   not verify it again, and neither does this server. A proof must be signed with that key, so a client
+//!   that resumed with another key is refused. The exporter value is that of the resumed connection, so an old proof is
+//!   refused.
+//! - **Identity of a connection.** A number of its own that is never given twice, and the exporter value with it. Neither
+//!   address nor port, nor quinn's `stable_id()` (an address of memory, which comes again), nor a connection id, nor a TLS
+//!   session identifier counts. A QUIC connection that migrates is the same connection.
+//! - **0-RTT.** Not taken. In rustls the exporter is an error before the handshake is over while the certificate of the
+//!   earlier connection is known already, so a server that went by what is there would bind early data to nothing. The
+//!   variation `early-data` takes it and answers when the handshake is over.
+//! - **No client certificate.** The handshake fails. In TLS 1.3 the client hears of it after it believes itself connected,
+//!   at its first read; so a connection counts as open only when this side has seen the client's Finished message.
+//! - **TLS 1.2** without the extended master secret is refused (RFC 7627 section 5.4). Renegotiation and post-handshake
+//!   authentication do not exist in rustls, so that the certificate of a connection cannot change.
+//! - **Target.** HTTP/2 and HTTP/3 have their authority in `:authority`, HTTP/1.1 in Host or in a target in absolute form;
+//!   forwarding fields are not looked at. [`OTHER_HOST`] is another service, with tokens of its own.
+//! - **Unbound tokens.** A token without `tls_exp` is accepted without a proof (RFC 8705, or plain bearer): whoever is
+//!   bound is bound by the token. A proof that comes all the same must be right.
+//! - **Introspection** is asked where it knows the token, and counts then; a fixture stands for the endpoint.
 
 use std::{
     borrow::Cow,

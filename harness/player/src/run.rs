@@ -1,7 +1,7 @@
 //! Plays many cases at once, within bounds, and keeps what finished whatever happens.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeSet, HashSet},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -57,12 +57,12 @@ pub struct Plan {
 }
 
 /// On which transports a case is played.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Pick {
     /// On all of the plan's that it applies to.
     All,
-    /// On one of them; the number says which, so that runs with other numbers take turns.
-    Turn(usize),
+    /// On one of them; the number says which, so that runs with other numbers take turns. The cases of these ids on all.
+    Turn(usize, Arc<BTreeSet<String>>),
 }
 
 /// One case on one transport, played and judged.
@@ -193,8 +193,10 @@ fn units(plan: &Plan) -> Vec<(usize, Transport)> {
         .enumerate()
         .flat_map(|(index, case)| {
             let applicable: Vec<_> = plan.transports.iter().copied().filter(|t| case.applies_to(*t)).collect();
-            let chosen = match plan.pick {
-                Pick::Turn(turn) if !applicable.is_empty() => vec![applicable[(index + turn) % applicable.len()]],
+            let chosen = match &plan.pick {
+                Pick::Turn(turn, on_all) if !applicable.is_empty() && !on_all.contains(&case.id) => {
+                    vec![applicable[(index + turn) % applicable.len()]]
+                }
                 _ => applicable,
             };
             chosen.into_iter().map(move |t| (index, t))

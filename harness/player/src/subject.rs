@@ -31,12 +31,14 @@ pub enum Subject {
     Reference,
     /// The same with one thing wrong.
     Fault(&'static Fault),
+    /// The same with two things wrong.
+    Pair(&'static Fault, &'static Fault),
     /// The same with something else that is right as well.
     Variation(&'static Variation),
 }
 
 impl Subject {
-    /// From `reference`, `fault:NAME` or `variation:NAME`.
+    /// From `reference`, `fault:NAME`, `fault:NAME+NAME` or `variation:NAME`.
     ///
     /// # Errors
     /// What is wrong, with the nearest known name.
@@ -47,14 +49,21 @@ impl Subject {
         };
         match text.split_once(':') {
             None if text == "reference" => Ok(Self::Reference),
-            Some(("fault", name)) => fault::named(name)
-                .map(Self::Fault)
-                .ok_or_else(|| unknown("fault", name, fault::faults().map(|f| f.name).collect())),
+            Some(("fault", names)) => {
+                let named = |name: &str| {
+                    let known = || fault::faults().map(|f| f.name).collect();
+                    fault::named(name).ok_or_else(|| unknown("fault", name, known()))
+                };
+                match names.split_once('+') {
+                    None => named(names).map(Self::Fault),
+                    Some((one, other)) => Ok(Self::Pair(named(one)?, named(other)?)),
+                }
+            }
             Some(("variation", name)) => fault::variation(name)
                 .map(Self::Variation)
                 .ok_or_else(|| unknown("variation", name, fault::variations().map(|v| v.name).collect())),
             _ => Err(format!(
-                "unknown subject {text:?}; it is `reference`, `fault:NAME` or `variation:NAME`, see `ekmcheck list faults`"
+                "unknown subject {text:?}; it is `reference`, `fault:NAME`, `fault:NAME+NAME` or `variation:NAME`, see `ekmcheck list faults`"
             )),
         }
     }
@@ -65,6 +74,7 @@ impl Subject {
         match self {
             Self::Reference => "reference".to_owned(),
             Self::Fault(fault) => format!("fault:{}", fault.name),
+            Self::Pair(one, other) => format!("fault:{}+{}", one.name, other.name),
             Self::Variation(variation) => format!("variation:{}", variation.name),
         }
     }
@@ -103,6 +113,7 @@ impl Subject {
         let bent = match self {
             Self::Reference => return serve(world, ByTheDraft, None, Habit::Right, place, surroundings).await,
             Self::Fault(fault) => Bent::fault(fault),
+            Self::Pair(one, other) => Bent::both(one, other),
             Self::Variation(variation) => Bent::variation(variation),
         };
         let (token_fault, habit) = (bent.token_fault(), bent.habit());

@@ -82,7 +82,7 @@ fn play(
         cases: Arc::new(cases),
         ledger: scenarios().ledger.clone(),
         transports: Transport::ALL.to_vec(),
-        pick: Pick::Turn(turn),
+        pick: Pick::Turn(turn, Arc::default()),
         jobs: thread::available_parallelism().map_or(1, usize::from) * 2,
         seed: 1,
         rounds: 12,

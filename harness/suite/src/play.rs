@@ -449,13 +449,24 @@ impl Case {
         }
         let (Some(alter), Some(expect)) = (&self.alter, &self.expect) else { return Vec::new() };
         let connect = || Step::Connect(Connect { name: "it".to_owned(), ..Connect::default() });
-        // A proof with a jti serves one request.
-        let once = self.claims.contains(&PerRequestClaim::Jti).then_some(ProofSource::Fresh);
+        let (htu, jti) = (self.claims.contains(&PerRequestClaim::Htu), self.claims.contains(&PerRequestClaim::Jti));
+        // Whether htu is a path or an absolute URI is contested. A control has none where the altered request is to
+        // be refused, so that it shows the rest to be right on servers that know the other form only.
+        let (once, tested) = if htu && matches!(expect, Expect::Refused(_)) {
+            let others = self.claims.iter().copied().filter(|c| *c != PerRequestClaim::Htu).collect();
+            (Some(ProofSource::FreshWith(others)), Some(ProofSource::Fresh))
+        } else {
+            // A proof with a jti serves one request.
+            (jti.then_some(ProofSource::Fresh), None)
+        };
         let good =
             || Step::Send(Box::new(Send { control: true, proof: once.clone(), ..Send::new("it", Expect::Accepted) }));
         // A token of its own: an altered token must not replace the one that the controls use, and an altered proof is
         // made for the controls' token.
-        let altered = || Step::Send(Box::new(Send { alter: Some(alter.clone()), ..Send::new("it", expect.clone()) }));
+        let altered = || {
+            let proof = tested.clone();
+            Step::Send(Box::new(Send { alter: Some(alter.clone()), proof, ..Send::new("it", expect.clone()) }))
+        };
         vec![
             Play { temper: Temper::Warm, steps: vec![connect(), good(), altered(), good()] },
             Play { temper: Temper::Cold, steps: vec![connect(), altered(), good()] },

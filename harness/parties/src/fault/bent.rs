@@ -26,7 +26,7 @@ use crate::{tokens::TokenFault, wire::Habit};
 
 /// The steps of a faulty server, or of a harmless variation.
 pub struct Bent {
-    bends: &'static [Bend],
+    bends: Vec<Bend>,
     live: Mutex<Identities>,
     race: Race,
     memory: Mutex<Memory>,
@@ -52,8 +52,8 @@ struct Memory {
 }
 
 impl Bent {
-    fn of(bends: &'static [Bend]) -> Self {
-        Self { bends, live: Mutex::default(), race: Race::default(), memory: Mutex::default() }
+    fn of(bends: &[Bend]) -> Self {
+        Self { bends: bends.to_vec(), live: Mutex::default(), race: Race::default(), memory: Mutex::default() }
     }
 
     fn live(&self) -> MutexGuard<'_, Identities> {
@@ -64,6 +64,12 @@ impl Bent {
     #[must_use]
     pub fn fault(fault: &super::Fault) -> Self {
         Self::of(fault.bends)
+    }
+
+    /// The steps of a server with both faults. Where they contradict each other the first counts.
+    #[must_use]
+    pub fn both(one: &super::Fault, other: &super::Fault) -> Self {
+        Self::of(&[one.bends, other.bends].concat())
     }
 
     /// The steps of a variation.
@@ -102,7 +108,7 @@ impl Bent {
             ..sight
         };
         let mut result = if self.memory().trusts { Ok(()) } else { right };
-        for bend in self.bends {
+        for bend in &self.bends {
             match bend {
                 Bend::Also(checks, holds) if checks.contains(&check) && result.is_err() && holds(&sight) => {
                     result = Ok(());
@@ -350,7 +356,7 @@ impl Steps for Bent {
 
     fn entry(&self, ath: &TokenHash, proof: &str) -> EntryKey {
         let mut right = ByTheDraft.entry(ath, proof);
-        for bend in self.bends {
+        for bend in &self.bends {
             if let Bend::TruncatesKeys(length) = bend {
                 let mut octets = *ath.octets();
                 octets.iter_mut().skip(*length).for_each(|octet| *octet = 0);

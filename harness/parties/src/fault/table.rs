@@ -37,7 +37,7 @@ const fn fault(
     bends: &'static [Bend],
     caught_by: &'static [&'static str],
 ) -> Fault {
-    Fault { name, does, caught_by, bends }
+    Fault { name, does, caught_by, not_on: &[], bends }
 }
 
 pub(super) const VARIATIONS: &[Variation] = &[

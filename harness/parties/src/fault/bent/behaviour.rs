@@ -66,7 +66,7 @@ impl Behaviour for Bent {
     }
 
     fn sees(&self, request: &mut Incoming) {
-        for bend in self.bends {
+        for bend in &self.bends {
             if let Bend::Sees(change) = bend {
                 change(request);
             }
