@@ -23,7 +23,9 @@ impl Ready {
         let secrets = [("token", Some(self.made.token.clone())), ("proof", self.proof_sent.clone()), ("ekm", ekm)];
         let values = answer.fields.iter().map(|(_, value)| value.as_slice()).chain([&answer.body[..]]);
         let texts: Vec<_> = values.map(String::from_utf8_lossy).collect();
-        let stands = |secret: &str| !secret.is_empty() && texts.iter().any(|text| text.contains(secret));
+        // Most answers are too short for any of them, and a search is not for nothing.
+        let fits = |text: &str, secret: &str| text.len() >= secret.len() && text.contains(secret);
+        let stands = |secret: &str| !secret.is_empty() && texts.iter().any(|text| fits(text, secret));
         secrets.iter().filter(|(_, s)| s.as_deref().is_some_and(stands)).map(|(n, _)| (*n).to_owned()).collect()
     }
 }
