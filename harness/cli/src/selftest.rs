@@ -127,8 +127,12 @@ impl Bench {
     async fn right(&self, subject: Subject, pick: Pick, matrix: &mut Matrix) {
         let (report, played) = self.play(subject, pick, &self.cases).await;
         matrix.plays += report.cost.plays;
-        let blames: Vec<&Outcome> =
+        let mut blames: Vec<&Outcome> =
             report.cases.iter().filter(|o| !matches!(o.verdict, Verdict::Pass | Verdict::Observed)).collect();
+        // What needs a clock that moves cannot be tested without one, and says so.
+        let needs_clock = |o: &&Outcome| self.cases.iter().any(|c| c.id == o.id && c.moves_clock());
+        let excused = |o: &&Outcome| !subject.clock_moves() && o.verdict == Verdict::NotTestable && needs_clock(o);
+        blames.retain(|o| !excused(o));
         for outcome in &blames {
             let (name, on) = (subject.name(), outcome.transport.name());
             matrix.findings.push(format!(

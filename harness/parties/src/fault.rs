@@ -130,6 +130,8 @@ pub(crate) enum Bend {
     HangsUp,
     /// Sends the proof back.
     RepeatsProof,
+    /// Has a clock that the harness does not move. Nothing of the server is different.
+    OwnClock,
     /// Accepts each proof once.
     OneProofOnce,
     /// Keeps a connection to its first token.
@@ -144,6 +146,14 @@ pub(crate) enum Bend {
     ServesNobody,
     /// Writes the challenge otherwise; `None` for none.
     Challenges(fn(String) -> Option<String>),
+}
+
+impl Variation {
+    /// Whether the harness has to do without moving its clock, as with a server that it did not start.
+    #[must_use]
+    pub fn has_own_clock(&self) -> bool {
+        self.bends.iter().any(|b| matches!(b, Bend::OwnClock))
+    }
 }
 
 impl std::fmt::Debug for Bend {

@@ -172,6 +172,9 @@ impl<'a> Actor<'a> {
             Step::Rounds(rounds) => self.rounds(index, rounds).await,
             Step::Abandon(send) => self.abandon(send).await,
             Step::Kept(kept) => self.kept(kept),
+            Step::AdvanceClock(_) if !self.subject.clock_moves() => {
+                Err(Stop::NotTestable("the subject's clock cannot be moved".to_owned()))
+            }
             Step::AdvanceClock(AdvanceClock { seconds }) => {
                 self.subject.clock().advance(*seconds);
                 self.credentials.advance(*seconds);

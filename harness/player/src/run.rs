@@ -159,7 +159,7 @@ fn signatures(all: &[Played]) -> (usize, usize) {
 
 async fn unit(world: &Arc<World>, plan: &Plan, case: &Case, transport: Transport, unique: &AtomicU64) -> Played {
     let mut transcripts = Vec::new();
-    for play in case.plays() {
+    for play in case.plays(plan.subject.clock_moves()) {
         let number = unique.fetch_add(1 << 10, Ordering::Relaxed);
         let played = async {
             let started = plan.subject.start(world, play.transports(transport), play.places()).await;

@@ -79,6 +79,12 @@ impl Subject {
         }
     }
 
+    /// Whether the harness can move its clock.
+    #[must_use]
+    pub fn clock_moves(&self) -> bool {
+        !matches!(self, Self::Variation(variation) if variation.has_own_clock())
+    }
+
     /// Starts it for one play, with nothing cached and a clock of its own, on TCP or UDP or both as these transports need,
     /// and with the other servers that it needs.
     pub(crate) async fn start(
@@ -193,6 +199,11 @@ impl Started {
         let party = self.subject.party(world, None, &surroundings).await?;
         self.parties().insert(None, Arc::new(party));
         Ok(())
+    }
+
+    /// Whether its clock can be moved.
+    pub(crate) fn clock_moves(&self) -> bool {
+        self.subject.clock_moves()
     }
 
     /// Its clock.

@@ -194,6 +194,10 @@ pub struct Case {
     /// The story.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub play: Option<Vec<Step>>,
+    /// The story on a subject whose clock cannot be moved: times in token and proof are moved instead. A story that moves
+    /// the clock and has no such other is not testable there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub without_clock: Option<Vec<Step>>,
     /// Anything that a reader should know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
@@ -217,9 +221,20 @@ impl Case {
         self.transports.as_ref().is_none_or(|t| t.contains(&transport))
     }
 
-    /// The steps of the story, those within rounds too.
+    /// The stories that it tells.
+    pub fn stories(&self) -> impl Iterator<Item = &[Step]> {
+        self.play.iter().chain(&self.without_clock).map(Vec::as_slice)
+    }
+
+    /// The steps of all stories, those within rounds too.
     pub fn steps(&self) -> impl Iterator<Item = &Step> {
-        self.play.iter().flatten().flat_map(Step::flat)
+        self.stories().flatten().flat_map(Step::flat)
+    }
+
+    /// Whether its story needs that the subject's clock can be moved.
+    #[must_use]
+    pub fn moves_clock(&self) -> bool {
+        self.play.iter().flatten().flat_map(Step::flat).any(|s| matches!(s, Step::AdvanceClock(_)))
     }
 
     /// Whether some step expects a refusal.

@@ -95,6 +95,10 @@ fn check(case: &Case, stem: &str, ledger: &Ledger, names: &Names) -> Option<Comp
             return complain("id", what.into(), "leave one of them out".into());
         }
     }
+    if case.without_clock.is_some() && !case.moves_clock() {
+        let what = "\"without_clock\" stands for a \"play\" that moves the clock, and this one does not";
+        return complain("without_clock", what.into(), "leave it out".into());
+    }
     if case.requirements.is_empty() {
         return complain("requirements", "no requirement".into(), "name at least one of requirements.json".into());
     }
@@ -122,7 +126,7 @@ fn check(case: &Case, stem: &str, ledger: &Ledger, names: &Names) -> Option<Comp
             return complain(client, format!("unknown client certificate {client:?}"), suggestion(client, known));
         }
     }
-    if let Some(name) = unknown_connection(case) {
+    if let Some(name) = case.stories().find_map(unknown_connection) {
         let mend = "open it with a \"connect\" step before it is used".to_owned();
         return complain(&name, format!("no connection {name:?} at this point"), mend);
     }
@@ -142,9 +146,9 @@ fn check(case: &Case, stem: &str, ledger: &Ledger, names: &Names) -> Option<Comp
     None
 }
 
-fn unknown_connection(case: &Case) -> Option<String> {
+fn unknown_connection(story: &[Step]) -> Option<String> {
     let mut open: BTreeSet<&str> = BTreeSet::new();
-    for step in case.steps() {
+    for step in story.iter().flat_map(Step::flat) {
         let mut used: Vec<&str> = Vec::new();
         match step {
             Step::Connect(connect) => {
@@ -269,7 +273,7 @@ mod tests {
     #[test]
     fn a_good_case_loads() {
         let case = load(GOOD).unwrap();
-        assert_eq!(case.plays().len(), 2);
+        assert_eq!(case.plays(true).len(), 2);
         assert!(case.is_negative());
     }
 

@@ -398,6 +398,9 @@ pub enum Temper {
     Cold,
     /// A story of its own.
     Story,
+    /// The story for a subject whose clock cannot be moved: times in token and proof are moved instead.
+    #[serde(rename = "story-without-clock")]
+    StoryWithoutClock,
 }
 
 /// One way through a case.
@@ -442,10 +445,15 @@ impl Play {
 
 impl Case {
     /// The ways through the case: a story is one; an alteration is played warm and cold.
+    ///
+    /// On a subject whose clock cannot be moved, a story that moves it is another one, if there is one.
     #[must_use]
-    pub fn plays(&self) -> Vec<Play> {
+    pub fn plays(&self, clock_moves: bool) -> Vec<Play> {
         if let Some(steps) = &self.play {
-            return vec![Play { temper: Temper::Story, steps: steps.clone() }];
+            return vec![match &self.without_clock {
+                Some(other) if !clock_moves => Play { temper: Temper::StoryWithoutClock, steps: other.clone() },
+                _ => Play { temper: Temper::Story, steps: steps.clone() },
+            }];
         }
         let (Some(alter), Some(expect)) = (&self.alter, &self.expect) else { return Vec::new() };
         let connect = || Step::Connect(Connect { name: "it".to_owned(), ..Connect::default() });

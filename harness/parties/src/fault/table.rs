@@ -43,6 +43,11 @@ const fn fault(
 pub(super) const VARIATIONS: &[Variation] = &[
     Variation { name: "no-cache", does: "verifies every proof in full", bends: &[Bend::CachesNothing] },
     Variation {
+        name: "own-clock",
+        does: "has a clock that the harness cannot move, as any server that it did not start",
+        bends: &[Bend::OwnClock],
+    },
+    Variation {
         name: "other-words",
         does: "describes refusals in other words",
         bends: &[Bend::Answers(|_, answer| WireAnswer {

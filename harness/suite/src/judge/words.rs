@@ -75,6 +75,7 @@ pub(super) fn seen(transcripts: &[Transcript]) -> String {
             Temper::Warm => format!("warm: {what}"),
             Temper::Cold => format!("cold: {what}"),
             Temper::Story => what,
+            Temper::StoryWithoutClock => format!("times in token and proof moved instead of the clock: {what}"),
         }
     };
     transcripts.iter().map(one).collect::<Vec<_>>().join("; ")
