@@ -139,6 +139,9 @@ pub(crate) struct SelftestArgs {
     /// Only these faults, by name or a part of it, and not the harmless variations; may be given more than once
     #[arg(long, value_name = "NAME")]
     pub(crate) fault: Vec<String>,
+    /// Play each fault against the cases that name it and no others: a third of the time, and all that a change can break
+    #[arg(long)]
+    pub(crate) named: bool,
     /// Play every fault on every transport instead of each case on one of its transports in turn
     #[arg(long)]
     pub(crate) all_transports: bool,

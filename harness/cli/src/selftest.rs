@@ -72,8 +72,12 @@ pub(crate) fn selftest(args: &SelftestArgs) -> Result<u8, Trouble> {
             bench.right(Subject::Variation(variation), thorough.clone(), &mut matrix).await;
         }
         for (number, fault) in chosen.iter().enumerate() {
-            let named = fault.caught_by.iter().map(|c| (*c).to_owned()).collect();
-            let (report, _) = bench.play(Subject::Fault(fault), turn(number, Arc::new(named)), &bench.cases).await;
+            let named: BTreeSet<String> = fault.caught_by.iter().map(|c| (*c).to_owned()).collect();
+            let cases = match args.named {
+                true => Arc::new(bench.cases.iter().filter(|c| named.contains(&c.id)).cloned().collect()),
+                false => bench.cases.clone(),
+            };
+            let (report, _) = bench.play(Subject::Fault(fault), turn(number, Arc::new(named)), &cases).await;
             bench.caught(fault, &report, &mut matrix);
         }
         for (one, other) in pairs(&chosen).filter(|_| whole) {

@@ -137,7 +137,7 @@ fn observed(out: &mut String, id: &str, report: &Report) -> std::fmt::Result {
             "| {} | {} | {} | {} | {} |",
             outcome.id,
             outcome.title,
-            transports.join(" "),
+            if transports.len() == report.transports.len() { "all".to_owned() } else { transports.join(" ") },
             code(&outcome.seen),
             outcome.verdict.name()
         )?;
