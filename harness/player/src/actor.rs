@@ -33,6 +33,7 @@ use crate::{
 use canary::Canary;
 use credentials::Credentials;
 use exchange::{Ready, outgoing, reaction, without_secrets};
+use handshake::dial;
 
 /// The longest that one step may take.
 const STEP: Duration = Duration::from_secs(5);
@@ -227,7 +228,7 @@ impl<'a> Actor<'a> {
             timeout: STEP,
         };
         let authority = format!("localhost:{}", addr.port());
-        let connection = match wire::connect(&tls, addr, "localhost", options).await {
+        let connection = match dial(&tls, addr, options).await {
             Ok(connection) => connection,
             Err(error) if connect.may_fail && !matches!(error, WireError::Connect(_)) => {
                 return self.not_connected(connect, party, transport, client, authority, &error).await;

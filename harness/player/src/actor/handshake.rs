@@ -1,12 +1,12 @@
 //! What comes of handshakes: connections, and those that the subject refuses.
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use ekmcheck_binding::digest::Thumbprint;
 use ekmcheck_forge::{pki::Identity, recipe::Exporters};
 use ekmcheck_parties::{
     resource::exporters_of,
-    wire::{self, FirstFlight, Kind, WireError},
+    wire::{self, ClientTls, ConnectOptions, Connection, FirstFlight, Kind, WireError},
 };
 use ekmcheck_suite::{
     case::Transport,
@@ -16,6 +16,25 @@ use ekmcheck_suite::{
 
 use super::{Actor, Link, STEP, Stop};
 use crate::{fingerprint::named_exporters, subject::Party};
+
+/// How often a port that is in use is asked for again, and how long after.
+const AGAIN: (usize, Duration) = (200, Duration::from_millis(5));
+
+/// Connects. A port that another connection of this machine has just been given is soon free again.
+pub(super) async fn dial(
+    tls: &Arc<ClientTls>,
+    addr: SocketAddr,
+    options: ConnectOptions,
+) -> Result<Connection, WireError> {
+    let mut tries = if options.source_port.is_some() { AGAIN.0 } else { 0 };
+    loop {
+        match wire::connect(tls, addr, "localhost", options.clone()).await {
+            Err(WireError::Connect(_)) if tries > 0 => tokio::time::sleep(AGAIN.1).await,
+            other => return other,
+        }
+        tries -= 1;
+    }
+}
 
 /// The thumbprint of what the client presents.
 fn presented(client: &Identity, presents: Option<Presents>) -> String {

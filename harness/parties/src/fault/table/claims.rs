@@ -18,6 +18,8 @@ pub(super) const TABLE: &[Fault] = &[
         "does not compare the exporter value",
         &[Bend::Omits(Check::Ekm, None)],
         &[
+            "rs.replay.another-process",
+            "rs.replay.after-a-restart",
             "rs.exporter.random",
             "rs.exporter.missing",
             "rs.exporter.zero",
@@ -102,7 +104,12 @@ pub(super) const TABLE: &[Fault] = &[
         "ekm-of-any-connection",
         "accepts the exporter value of any live connection",
         &[Bend::Also(EKM, |s| s.others.iter().any(|o| o.right() == s.ekm()))],
-        &["rs.exporter.of-another-connection", "rs.replay.proofs-swapped", "rs.replay.proof-of-an-unused-connection"],
+        &[
+            "rs.replay.quic-and-tcp",
+            "rs.exporter.of-another-connection",
+            "rs.replay.proofs-swapped",
+            "rs.replay.proof-of-an-unused-connection",
+        ],
     ),
     fault(
         "exports-without-context",
@@ -260,7 +267,12 @@ pub(super) const TABLE: &[Fault] = &[
             "rs.iat.6000-digits",
         ],
     ),
-    fault("htm-unchecked", "does not compare htm", &[Bend::Omits(Check::Htm, None)], &["rs.method.of-another-method"]),
+    fault(
+        "htm-unchecked",
+        "does not compare htm",
+        &[Bend::Omits(Check::Htm, None)],
+        &["rs.method.alone", "rs.method.of-another-method"],
+    ),
     fault(
         "odd-htm-is-absent",
         "takes an htm of another type for absent",

@@ -154,6 +154,7 @@ pub(super) const TABLE: &[Fault] = &[
         "does not verify the signature",
         &[Bend::Omits(Check::Signature, None)],
         &[
+            "rs.key.another-key",
             "rs.signature.altered",
             "rs.signature.empty",
             "rs.signature.another-key",

@@ -13,19 +13,19 @@ pub(super) const TABLE: &[Fault] = &[
         "cache-by-file-descriptor",
         "caches by the number of the socket, and keeps entries when connections end",
         &[Bend::CachesBy(CachesBy::Descriptor), Bend::KeepsEntries],
-        &["rs.cache.thousand-reconnects"],
+        &["rs.cache.thousand-reconnects-quic", "rs.cache.thousand-reconnects"],
     ),
     fault(
         "cache-by-pointer",
         "caches by the address of the connection in memory, and keeps entries when connections end",
         &[Bend::CachesBy(CachesBy::Pointer), Bend::KeepsEntries],
-        &["rs.cache.thousand-reconnects"],
+        &["rs.cache.thousand-reconnects-quic", "rs.cache.thousand-reconnects"],
     ),
     fault(
         "cache-by-small-number",
         "caches by a connection id that comes again after some others, and keeps entries when connections end",
         &[Bend::CachesBy(CachesBy::SmallNumber), Bend::KeepsEntries],
-        &["rs.cache.thousand-reconnects"],
+        &["rs.cache.thousand-reconnects-quic", "rs.cache.thousand-reconnects"],
     ),
     fault(
         "cache-by-tls-session",
@@ -61,7 +61,7 @@ pub(super) const TABLE: &[Fault] = &[
         "cache-full-on-connection",
         "refuses the proofs that find no room in the cache of a connection",
         &[Bend::Full(Full::OfConnection(64))],
-        &["rs.cache.beyond-the-bounds", "rs.accept.many-tokens"],
+        &["rs.accept.first-use-at-once", "rs.cache.beyond-the-bounds", "rs.accept.many-tokens"],
     ),
     fault(
         "cache-full-for-all",
@@ -148,7 +148,11 @@ pub(super) const TABLE: &[Fault] = &[
         &[Bend::OneHost],
         &["rs.replay.other-virtual-host"],
     ),
-    fault("hangs-up", "closes the connection after a refusal", &[Bend::HangsUp], &["rs.answer.connection-stays"]),
+    Fault {
+        // h3 says GOAWAY and goes on with what the client still sends.
+        not_on: &["quic-h3"],
+        ..fault("hangs-up", "closes the connection after a refusal", &[Bend::HangsUp], &["rs.answer.connection-stays"])
+    },
     fault(
         "repeats-the-proof",
         "sends the proof back with a refusal",

@@ -52,7 +52,14 @@ pub(super) const TABLE: &[Fault] = &[
         "behind-remote-balancer",
         "compares ekm with the exporter value of a balancer's connection to it",
         &[Bend::BehindBalancer],
-        &["rs.accept.valid", "rs.accept.valid-tls12"],
+        &[
+            "rs.field.name-in-lower-case",
+            "rs.cache.closed-connections",
+            "rs.jti.first-use",
+            "rs.accept.after-many-requests",
+            "rs.accept.valid",
+            "rs.accept.valid-tls12",
+        ],
     ),
     fault(
         "connections-by-field",

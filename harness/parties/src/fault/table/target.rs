@@ -9,6 +9,12 @@ const HTU: &[Check] = &[Check::Htu];
 
 pub(super) const TABLE: &[Fault] = &[
     fault(
+        "htu-with-the-query",
+        "compares htu with the target including its query",
+        &[Bend::Sees(|request| request.path_and_query = request.path_and_query.replace('?', "%3F"))],
+        &["rs.target.query-in-request"],
+    ),
+    fault(
         "htu-byte-by-byte",
         "knows one spelling of a target",
         &[Bend::Not(Check::Htu, |s| {

@@ -21,6 +21,8 @@ pub(super) const TABLE: &[Fault] = &[
         "accepts a bound token without a proof",
         &[Bend::Omits(Check::Presence, None)],
         &[
+            "rs.presence.every-method",
+            "rs.answer.head",
             "rs.presence.absent",
             "rs.presence.absent-after-verification",
             "rs.answer.use-session-binding",
@@ -49,7 +51,7 @@ pub(super) const TABLE: &[Fault] = &[
         "token-signature-unchecked",
         "does not verify the token's signature",
         &[Bend::Token(TokenFault::Signature)],
-        &["rs.token.signed-by-stranger"],
+        &["rs.cache.invalid-token", "rs.token.signed-by-stranger"],
     ),
     fault(
         "token-expiry-unchecked",
@@ -61,7 +63,7 @@ pub(super) const TABLE: &[Fault] = &[
         "token-audience-unchecked",
         "does not look at the token's aud",
         &[Bend::Token(TokenFault::Audience)],
-        &["rs.token.another-audience"],
+        &["rs.replay.another-service", "rs.token.another-audience"],
     ),
     fault(
         "token-typ-unchecked",
@@ -97,7 +99,13 @@ pub(super) const TABLE: &[Fault] = &[
         "certificate-unchecked",
         "does not compare the token's certificate with the connection's",
         &[Bend::Omits(Check::Certificate, None)],
-        &["rs.confirmation.another-certificate", "rs.confirmation.renewed-certificate", "rs.replay.stolen-token"],
+        &[
+            "rs.replay.same-subject",
+            "rs.replay.by-a-resource-server",
+            "rs.confirmation.another-certificate",
+            "rs.confirmation.renewed-certificate",
+            "rs.replay.stolen-token",
+        ],
     ),
     fault(
         "certificate-of-the-chain",
