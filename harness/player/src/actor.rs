@@ -20,7 +20,7 @@ use ekmcheck_parties::{
     wire::{self, ClientTls, ConnectOptions, Connection, Stage, WireError},
 };
 use ekmcheck_suite::{
-    case::{Case, PerRequestClaim, Transport},
+    case::{Case, Expect, PerRequestClaim, Transport},
     play::{AdvanceClock, Close, Connect, How, Place, Play, Send, Step},
     transcript::{Closed, Event, Exchanged, Reaction, ServerConnected, Transcript},
 };
@@ -377,10 +377,21 @@ impl<'a> Actor<'a> {
             let sender = sender.ok_or_else(|| Stop::Broken("the connection is closed".to_owned()))?;
             tasks.push((send, ready, tokio::spawn(async move { sender.send(request).await })));
         }
+        let mut answered = Vec::new();
         for (send, ready, task) in tasks {
             let answer = task.await.map_err(|e| Stop::Broken(e.to_string()))?;
-            // Which decision belongs to which stream cannot be told here, so none is recorded.
             let reaction = reaction(&ready, answer)?;
+            answered.push((send, ready, reaction));
+        }
+        // Who wins a race is chance, and no part of what is written down.
+        if sends.iter().all(|send| matches!(send.expect, Expect::Once(_))) {
+            answered.sort_by_key(|(_, _, reaction)| match reaction {
+                Reaction::Answer(answer) => answer.status,
+                Reaction::Nothing(_) => u16::MAX,
+            });
+        }
+        for (send, ready, reaction) in answered {
+            // Which decision belongs to which stream cannot be told here, so none is recorded.
             self.record(index, send, &ready, reaction, None);
         }
         self.drain_sights();
