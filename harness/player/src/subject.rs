@@ -329,13 +329,7 @@ async fn serve<B: Behaviour>(
     surroundings: &Surroundings,
 ) -> Result<Party, WireError> {
     let Surroundings { sockets, clock, introspection, .. } = surroundings;
-    let issuer = &world.issuer;
-    let tokens = |audience: &str| Tokens::of(issuer, audience, introspection, token_fault);
-    let (own, other) = match place {
-        Some(Place::Service) => (tokens(issuer.other_audience()), None),
-        Some(Place::Node | Place::OtherCa) | None => (tokens(issuer.audience()), Some(tokens(issuer.other_audience()))),
-    };
-    let resource = ResourceServer::new(behaviour, own, other, clock.clone(), Policy::default());
+    let resource = resource(world, behaviour, token_fault, place, clock.clone(), introspection);
     let client_ca = if place == Some(Place::OtherCa) { ClientCa::Foreign } else { surroundings.client_ca };
     let prepared = world.server(habit, client_ca)?;
     let tcp = match sockets.tcp {
@@ -347,6 +341,24 @@ async fn serve<B: Behaviour>(
         false => None,
     };
     Ok(Party { origins: BTreeMap::new(), tcp, udp, sights: Some(resource) })
+}
+
+/// A resource server of the world, without TLS and HTTP.
+pub(crate) fn resource<B: Behaviour>(
+    world: &World,
+    behaviour: B,
+    token_fault: Option<TokenFault>,
+    place: Option<Place>,
+    clock: Clock,
+    introspection: &Introspection,
+) -> Arc<ResourceServer<B>> {
+    let issuer = &world.issuer;
+    let tokens = |audience: &str| Tokens::of(issuer, audience, introspection, token_fault);
+    let (own, other) = match place {
+        Some(Place::Service) => (tokens(issuer.other_audience()), None),
+        Some(Place::Node | Place::OtherCa) | None => (tokens(issuer.audience()), Some(tokens(issuer.other_audience()))),
+    };
+    ResourceServer::new(behaviour, own, other, clock, Policy::default())
 }
 
 /// The name of a check, for the transcript.
