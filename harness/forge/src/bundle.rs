@@ -3,11 +3,14 @@
 //!
 //! Below [`SERVER`] is what the server gets, below [`HARNESS`] all private keys, of which the server gets none but its own.
 
+mod example;
 mod names;
 
 use ekmcheck_binding::certificate::Certificate;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+
+pub use example::Example;
 
 use crate::{
     ForgeError,

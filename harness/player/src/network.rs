@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
+use ekmcheck_parties::wire::{self, ConnectOptions, How, OutgoingRequest, Stage, WireError};
 use ekmcheck_suite::{case::Transport, play::Place};
+
+use crate::world::{ClientKey, World};
 
 pub use ekmcheck_parties::tokens::Introspection;
 
@@ -80,6 +83,56 @@ impl Target {
             None => Ok(()),
         }
     }
+}
+
+/// Connects as the usual client and sends a request without a token: any answer will do.
+///
+/// # Errors
+/// Why there was none, and what may be wrong.
+pub async fn greet(world: &World, target: &Target, transport: Transport) -> Result<(), String> {
+    target.permitted()?;
+    let origin = target.origins.get(&transport).ok_or("no origin is named")?;
+    let key = ClientKey {
+        identity: "p256".to_owned(),
+        transport,
+        suite: None,
+        hello_retry: false,
+        resumption: false,
+        presents: None,
+        without_alpn: false,
+    };
+    let tls = world.client(&key).map_err(|e| e.to_string())?;
+    let options = ConnectOptions { timeout: target.limits.step, ..ConnectOptions::default() };
+    let connection = wire::connect(&tls, origin.addr, &origin.server_name, options).await;
+    let mut connection = connection.map_err(|e| format!("{}: {}", origin.addr, hint(&e)))?;
+    let answered = connection.send(OutgoingRequest {
+        method: "GET".to_owned(),
+        authority: origin.authority.clone(),
+        path_and_query: "/api/resource".to_owned(),
+        fields: Vec::new(),
+        body: bytes::Bytes::new(),
+        trailers: Vec::new(),
+    });
+    let answered = answered.await.map(drop).map_err(|e| format!("{}: {}", origin.addr, hint(&e)));
+    // What it said counts, not how it ends.
+    let _ = connection.close(How::Notify).await;
+    answered
+}
+
+/// What went wrong, with what mends it most often.
+fn hint(error: &WireError) -> String {
+    let said = error.to_string();
+    let mend = match error {
+        _ if said.contains("UnknownIssuer") || said.contains("NotValidForName") || said.contains("BadEncoding") => {
+            "; the server must present server/server.pem of this bundle"
+        }
+        WireError::Handshake { alert: Some(_), .. } | WireError::Refused { .. } => {
+            "; the server must trust server/client-ca.pem of this bundle and speak this version and protocol"
+        }
+        WireError::Timeout(Stage::Handshake) => "; does it listen there on this transport?",
+        _ => "",
+    };
+    format!("{said}{mend}")
 }
 
 #[cfg(test)]
