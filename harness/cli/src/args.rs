@@ -35,6 +35,10 @@ pub(crate) enum Command {
     Init(InitArgs),
     /// Serve a party of the suite on ports of this machine, at the system's time
     Serve(ServeArgs),
+    /// Say what is wrong with a plan, with line and mend
+    CheckPlan(PlanArgs),
+    /// Find out whether a subject is set up so that a verdict on it means something, and what to mend
+    Doctor(PlanArgs),
     /// Prove that every check can fail: all faults against all cases (the kill matrix)
     Selftest(SelftestArgs),
     /// Write or check the frozen vectors for verifier libraries
@@ -60,6 +64,9 @@ pub(crate) struct Selection {
 
 #[derive(Args)]
 pub(crate) struct RunArgs {
+    /// The plan of a subject (TOML), in place of --subject; `ekmcheck init resource-server` writes one
+    #[arg(value_name = "PLAN", conflicts_with_all = ["subject", "bundle"])]
+    pub(crate) plan: Option<PathBuf>,
     /// What to test: `reference`, `fault:NAME`, `fault:NAME+NAME`, `variation:NAME`, or a server by its URL,
     /// `https://HOST:PORT`, with --bundle
     #[arg(long, default_value = "reference")]
@@ -141,6 +148,12 @@ pub(crate) struct AmbiguitiesArgs {
     /// The `report.json` of a run; may be given more than once, one a subject
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Vec<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct PlanArgs {
+    /// The plan of the subject (TOML); `ekmcheck init resource-server` writes one
+    pub(crate) plan: PathBuf,
 }
 
 #[derive(Args)]

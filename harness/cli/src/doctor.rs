@@ -39,6 +39,8 @@ pub(crate) struct Patient {
     pub(crate) world: Arc<World>,
     pub(crate) subject: Subject,
     pub(crate) transports: Vec<Transport>,
+    /// Whether it says that it takes early data.
+    pub(crate) zero_rtt: bool,
     pub(crate) cases: Vec<Case>,
     pub(crate) ledger: Arc<Ledger>,
     /// Where it listens on TCP, to tell a closed port from broken TLS.
@@ -137,7 +139,11 @@ fn connect_hint(why: &str) -> &'static str {
 async fn refused(patient: &Patient, transport: Transport, answer: &Answer) -> Finding {
     let name = transport.name();
     let said = answer.challenges.join(", ");
-    let what = format!("{name}: a right request is refused with {} {}", answer.status, said.chars().take(120).collect::<String>());
+    let what = format!(
+        "{name}: a right request is refused with {} {}",
+        answer.status,
+        said.chars().take(120).collect::<String>()
+    );
     match answer.status {
         404 | 405 => trouble(what, "the subject has to answer GET /api/resource (any path below /api)"),
         500.. => trouble(what, "the subject fails on a right request: look at its log"),
@@ -187,7 +193,10 @@ async fn certificate_demanded(patient: &Patient, transport: Transport) -> Option
 
 async fn resumption(patient: &Patient, works: &[Transport]) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let cases = [("rs.transport.resumed-new-proof-tls13", Transport::Tls13H1), ("rs.transport.resumed-new-proof-tls12", Transport::Tls12H1)];
+    let cases = [
+        ("rs.transport.resumed-new-proof-tls13", Transport::Tls13H1),
+        ("rs.transport.resumed-new-proof-tls12", Transport::Tls12H1),
+    ];
     for (id, transport) in cases.into_iter().filter(|(_, t)| works.contains(t)) {
         let Some(transcript) = play(patient, id, transport).await else { continue };
         let off = transcript.events.iter().any(|e| matches!(e, Event::NotTestable(_)));
@@ -199,7 +208,10 @@ async fn resumption(patient: &Patient, works: &[Transport]) -> Vec<Finding> {
     {
         let on = transcript.connections().any(|c| c.early_data);
         let what = format!("0-RTT is {}", if on { "on" } else { "off" });
-        findings.push(Finding { weight: Weight::Note, what, hint: String::new() });
+        findings.push(match on == patient.zero_rtt {
+            true => Finding { weight: Weight::Note, what, hint: String::new() },
+            false => trouble(what, "the plan says otherwise: correct zero_rtt in [capabilities], or the server"),
+        });
     }
     findings
 }

@@ -3,8 +3,11 @@
 mod ambiguities;
 mod args;
 mod bundle;
+mod doctor;
 mod init;
 mod list;
+mod plan;
+mod planned;
 mod run;
 mod scenarios;
 mod schema;
@@ -44,6 +47,8 @@ fn main() -> ExitCode {
         Some(Command::List(args)) => list::list(&args),
         Some(Command::Show(args)) => show::show(&args),
         Some(Command::Ambiguities(args)) => ambiguities::ambiguities(&args),
+        Some(Command::CheckPlan(args)) => planned::check(&args),
+        Some(Command::Doctor(args)) => planned::doctor(&args),
         Some(Command::Selftest(args)) => selftest::selftest(&args),
         Some(Command::Init(args)) => init::init(&args),
         Some(Command::Serve(args)) => serve::serve(&args),

@@ -49,6 +49,8 @@ struct RawTarget {
     bundle: Spanned<PathBuf>,
     #[serde(default)]
     allow_remote: bool,
+    #[serde(default)]
+    clock_skew_seconds: i64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -75,6 +77,8 @@ struct RawCapabilities {
     introspection: bool,
     #[serde(default)]
     other_host: bool,
+    #[serde(default)]
+    zero_rtt: bool,
 }
 
 fn here() -> Spanned<PathBuf> {
@@ -100,6 +104,8 @@ pub(crate) struct Plan {
     pub(crate) bundle: PathBuf,
     /// Whether it may be on another machine.
     pub(crate) allow_remote: bool,
+    /// How far its clock is ahead of this machine's, in seconds.
+    pub(crate) clock_skew: i64,
     /// How it is started; `None` if it runs.
     pub(crate) start: Option<Start>,
     /// The longest that a connection, a request or an end may take.
@@ -108,6 +114,8 @@ pub(crate) struct Plan {
     pub(crate) introspection: bool,
     /// Whether requests for `other.localhost` are for another service.
     pub(crate) other_host: bool,
+    /// Whether it takes early data.
+    pub(crate) zero_rtt: bool,
 }
 
 /// How a subject is started.
@@ -184,7 +192,11 @@ fn parse(file: &str, text: &str, folder: &Path) -> Result<Plan, Vec<Mistake>> {
     let (host, port) = match origin(raw.target.url.get_ref()) {
         Ok(origin) => origin,
         Err(what) => {
-            note(raw.target.url.span(), what, "write https://HOST:PORT, and https://HOST:{port} if [start] chooses the port");
+            note(
+                raw.target.url.span(),
+                what,
+                "write https://HOST:PORT, and https://HOST:{port} if [start] chooses the port",
+            );
             (String::new(), None)
         }
     };
@@ -217,12 +229,20 @@ fn parse(file: &str, text: &str, folder: &Path) -> Result<Plan, Vec<Mistake>> {
     let bundle = folder.join(raw.target.bundle.get_ref());
     if !bundle.join("harness").is_dir() {
         let what = format!("there is no bundle in {}", bundle.display());
-        note(raw.target.bundle.span(), what, "make one with `ekmcheck init resource-server --dir DIR`, and name DIR here");
+        note(
+            raw.target.bundle.span(),
+            what,
+            "make one with `ekmcheck init resource-server --dir DIR`, and name DIR here",
+        );
     }
     let start = raw.start.map(|start| {
         if start.command.get_ref().first().is_none_or(String::is_empty) {
             let what = "the command is empty".to_owned();
-            note(start.command.span(), what, "name a program and its arguments: [\"./server\", \"--port\", \"{port}\"]");
+            note(
+                start.command.span(),
+                what,
+                "name a program and its arguments: [\"./server\", \"--port\", \"{port}\"]",
+            );
         }
         let seconds = start.ready_seconds.as_ref().map_or(20, |s| *s.get_ref());
         if let Some(given) = start.ready_seconds.as_ref().filter(|s| !(1..=600).contains(s.get_ref())) {
@@ -257,6 +277,8 @@ fn parse(file: &str, text: &str, folder: &Path) -> Result<Plan, Vec<Mistake>> {
         step: Duration::from_secs(step),
         introspection: raw.capabilities.introspection,
         other_host: raw.capabilities.other_host,
+        zero_rtt: raw.capabilities.zero_rtt,
+        clock_skew: raw.target.clock_skew_seconds,
     })
 }
 
@@ -313,7 +335,8 @@ mod tests {
     #[test]
     fn every_mistake_has_its_line_and_its_mend() {
         let mistakes = |from: &str, to: &str| parsed(&GOOD.replace(from, to)).unwrap_err();
-        let both = mistakes("https://localhost:8443\"\ntransports = [\"tls13-h1\"]", "http://x\"\ntransports = [\"tls13h1\"]");
+        let both =
+            mistakes("https://localhost:8443\"\ntransports = [\"tls13-h1\"]", "http://x\"\ntransports = [\"tls13h1\"]");
         assert_eq!(both.iter().map(|m| m.line).collect::<Vec<_>>(), [5, 6]);
         assert!(both[1].mend.contains("tls13-h1"), "{:?}", both[1]);
         let typo = mistakes("version", "verson");

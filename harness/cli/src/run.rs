@@ -23,7 +23,7 @@ use ekmcheck_suite::{
 use crate::{
     Trouble,
     args::{Format, RunArgs, jobs},
-    bundle, note, print, scenarios, target,
+    bundle, note, planned, print, scenarios, target,
 };
 
 /// ANSI sequences; the stream that they are written to drops them where no terminal reads.
@@ -44,13 +44,18 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Trouble> {
     }
     let cases = scenarios::select(all.cases, &args.selection.filter);
     let ledger = Arc::new(all.ledger);
+    // What a plan started ends with this function.
+    let planned = args.plan.as_deref().map(planned::of_plan).transpose()?;
     let mut transports = args.transport.clone();
     if transports.is_empty() {
-        transports = Transport::ALL.to_vec();
+        transports = planned.as_ref().map_or(Transport::ALL.to_vec(), |planned| planned.transports.clone());
     }
     transports.sort();
     transports.dedup();
-    let (subject, world) = subject(args, &transports)?;
+    let (subject, world) = match &planned {
+        Some(planned) => (planned.subject.clone(), planned.world.clone()),
+        None => subject(args, &transports)?,
+    };
     writable(&args.report, "report.json")?;
     let plan = Plan {
         cases: Arc::new(cases),

@@ -80,6 +80,13 @@ impl World {
         Self::of(bundle.pki.clone(), bundle.issuer.clone(), Clock::of_system())
     }
 
+    /// The same, with its clock ahead of what it is by so many seconds, as that of a subject may be.
+    #[must_use]
+    pub fn ahead_by(self, seconds: i64) -> Self {
+        self.clock.advance(seconds);
+        self
+    }
+
     fn of(pki: Pki, issuer: Issuer, clock: Clock) -> Self {
         Self { pki, issuer, clock, servers: Mutex::default(), clients: Mutex::default() }
     }

@@ -99,7 +99,10 @@ fn address(plan: &Plan) -> Result<IpAddr, String> {
     }
     let found = (plan.host.as_str(), 0).to_socket_addrs().ok().and_then(|mut all| all.next());
     found.map(|addr| addr.ip()).ok_or_else(|| {
-        format!("the host {:?} is not known here\n  mend: give [target] an address, or a host that can be looked up", plan.host)
+        format!(
+            "the host {:?} is not known here\n  mend: give [target] an address, or a host that can be looked up",
+            plan.host
+        )
     })
 }
 
@@ -143,8 +146,14 @@ fn ready(
     let end = Instant::now() + start.ready;
     let mut said: Vec<String> = Vec::new();
     let failed = |what: &str, said: &[String]| {
-        let said = if said.is_empty() { "it wrote nothing".to_owned() } else { format!("it wrote:\n    {}", said.join("\n    ")) };
-        format!("the subject is not ready: {what}; {said}\n  mend: start it by hand with the command of [start], and compare ready_line with what it writes")
+        let said = if said.is_empty() {
+            "it wrote nothing".to_owned()
+        } else {
+            format!("it wrote:\n    {}", said.join("\n    "))
+        };
+        format!(
+            "the subject is not ready: {what}; {said}\n  mend: start it by hand with the command of [start], and compare ready_line with what it writes"
+        )
     };
     loop {
         while let Ok(line) = lines.recv_timeout(AGAIN) {
