@@ -5,6 +5,8 @@ use std::{num::NonZeroUsize, path::PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ekmcheck_suite::case::Transport;
 
+use crate::{init::InitArgs, serve::ServeArgs, target::NetworkArgs};
+
 /// Conformance suite and fuzzing harness for TLS-session-bound access tokens
 /// (draft-mw-oauth-tls-session-bound-tokens). Without a command: the whole suite on the embedded reference.
 ///
@@ -29,6 +31,14 @@ pub(crate) enum Command {
     Show(ShowArgs),
     /// Print the questions that the draft leaves open, with what was observed of subjects, as a page in Markdown
     Ambiguities(AmbiguitiesArgs),
+    /// Make all that a server needs to be tested: certificates, keys, issuer, a guide and a plan
+    Init(InitArgs),
+    /// Serve a party of the suite on ports of this machine, at the system's time
+    Serve(ServeArgs),
+    /// Say what is wrong with a plan, with line and mend
+    CheckPlan(PlanArgs),
+    /// Find out whether a subject is set up so that a verdict on it means something, and what to mend
+    Doctor(PlanArgs),
     /// Prove that every check can fail: all faults against all cases (the kill matrix)
     Selftest(SelftestArgs),
     /// Write or check the frozen vectors for verifier libraries
@@ -54,9 +64,15 @@ pub(crate) struct Selection {
 
 #[derive(Args)]
 pub(crate) struct RunArgs {
-    /// What to test: `reference`, `fault:NAME`, `fault:NAME+NAME` or `variation:NAME`
+    /// The plan of a subject (TOML), in place of --subject; `ekmcheck init resource-server` writes one
+    #[arg(value_name = "PLAN", conflicts_with_all = ["subject", "bundle"])]
+    pub(crate) plan: Option<PathBuf>,
+    /// What to test: `reference`, `fault:NAME`, `fault:NAME+NAME`, `variation:NAME`, or a server by its URL,
+    /// `https://HOST:PORT`, with --bundle
     #[arg(long, default_value = "reference")]
     pub(crate) subject: String,
+    #[command(flatten)]
+    pub(crate) network: NetworkArgs,
     #[command(flatten)]
     pub(crate) selection: Selection,
     /// Only these transports; may be given more than once [default: all]
@@ -132,6 +148,12 @@ pub(crate) struct AmbiguitiesArgs {
     /// The `report.json` of a run; may be given more than once, one a subject
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Vec<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct PlanArgs {
+    /// The plan of the subject (TOML); `ekmcheck init resource-server` writes one
+    pub(crate) plan: PathBuf,
 }
 
 #[derive(Args)]

@@ -2,12 +2,19 @@
 
 mod ambiguities;
 mod args;
+mod bundle;
+mod doctor;
+mod init;
 mod list;
+mod plan;
+mod planned;
 mod run;
 mod scenarios;
 mod schema;
 mod selftest;
+mod serve;
 mod show;
+mod target;
 mod vectors;
 
 use std::process::ExitCode;
@@ -40,7 +47,11 @@ fn main() -> ExitCode {
         Some(Command::List(args)) => list::list(&args),
         Some(Command::Show(args)) => show::show(&args),
         Some(Command::Ambiguities(args)) => ambiguities::ambiguities(&args),
+        Some(Command::CheckPlan(args)) => planned::check(&args),
+        Some(Command::Doctor(args)) => planned::doctor(&args),
         Some(Command::Selftest(args)) => selftest::selftest(&args),
+        Some(Command::Init(args)) => init::init(&args),
+        Some(Command::Serve(args)) => serve::serve(&args),
         Some(Command::Vectors(args)) => vectors::vectors(&args),
         Some(Command::Schema(args)) => schema::schema(&args),
         Some(Command::Completions { shell }) => {

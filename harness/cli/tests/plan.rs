@@ -1,0 +1,123 @@
+//! A subject in a process of its own, started as a plan says: examined, played to, and not blamed for its configuration.
+
+#![expect(clippy::unwrap_used, reason = "a helper that fails is a failing test")]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+const EKMCHECK: &str = env!("CARGO_BIN_EXE_ekmcheck");
+
+/// A folder with a bundle, gone when the test succeeds.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(test: &str) -> Self {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("plan-{}-{test}", std::process::id()));
+        let scratch = Self(path);
+        let made = scratch.ekmcheck(&["init", "resource-server", "--dir"], &scratch.0);
+        assert_eq!(made.status.code(), Some(0), "{}", String::from_utf8_lossy(&made.stderr));
+        scratch
+    }
+
+    fn ekmcheck(&self, words: &[&str], path: &Path) -> Output {
+        Command::new(EKMCHECK).args(words).arg(path).output().unwrap()
+    }
+
+    /// A plan that starts this very tool as the server, with these words more.
+    fn plan(&self, name: &str, more: &[&str], rest: &str) -> PathBuf {
+        let serve = ["serve", "resource-server", "--bundle", "{bundle}", "--port", "0", "--until-stdin-closes"];
+        let words: Vec<String> = [EKMCHECK].iter().chain(&serve).chain(more).map(|w| format!("{w:?}")).collect();
+        let path = self.0.join(name);
+        let text = format!(
+            "[subject]\nname = \"{name}\"\n[target]\nurl = \"https://localhost:{{port}}\"\n{rest}\n[start]\ncommand = [{}]\n\
+             ready_line = \"ready https://localhost:{{port}} quic {{quic_port}}\"\n[capabilities]\nother_host = true\nintrospection = true\n",
+            words.join(", ")
+        );
+        fs::write(&path, text).unwrap();
+        path
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            fs::remove_dir_all(&self.0).unwrap();
+        }
+    }
+}
+
+fn text(octets: &[u8]) -> String {
+    String::from_utf8(octets.to_vec()).unwrap()
+}
+
+#[test]
+fn a_right_server_is_fit_and_conforms() {
+    let scratch = Scratch::new("right");
+    let plan = scratch.plan("right.toml", &[], "");
+    let done = scratch.ekmcheck(&["doctor"], &plan);
+    let out = text(&done.stdout);
+    assert_eq!(done.status.code(), Some(0), "{out}{}", text(&done.stderr));
+    assert!(out.contains("quic-h3: a right token with a right proof is accepted"), "{out}");
+    assert!(out.contains("0-RTT is off") && out.contains("sessions are resumed"), "{out}");
+    let report = scratch.0.join("report");
+    let words =
+        ["run", "--filter", "rs.exporter", "--filter", "rs.introspection", "--report", report.to_str().unwrap()];
+    let done = scratch.ekmcheck(&words, &plan);
+    let out = text(&done.stdout);
+    assert_eq!(done.status.code(), Some(0), "{out}{}", text(&done.stderr));
+    assert!(out.contains("subject: right.toml") && out.contains("conformant."), "{out}");
+}
+
+#[test]
+fn a_mistake_with_the_exporter_is_named_before_anything_is_judged() {
+    let scratch = Scratch::new("context");
+    let plan = scratch.plan("bad.toml", &["--fault", "exports-without-context"], "transports = [\"tls12-h1\"]");
+    let done = scratch.ekmcheck(&["doctor"], &plan);
+    let out = text(&done.stdout);
+    assert_eq!(done.status.code(), Some(2), "{out}");
+    assert!(out.contains("no context instead of a zero-length one"), "{out}");
+    assert!(out.contains("1 to mend"), "{out}");
+}
+
+#[test]
+fn what_is_claimed_is_looked_at() {
+    let scratch = Scratch::new("claims");
+    let plan = scratch.plan("claims.toml", &[], "transports = [\"tls13-h1\"]");
+    let text_of = fs::read_to_string(&plan).unwrap();
+    fs::write(&plan, text_of + "zero_rtt = true\n").unwrap();
+    let done = scratch.ekmcheck(&["doctor"], &plan);
+    assert_eq!(done.status.code(), Some(2));
+    assert!(text(&done.stdout).contains("correct zero_rtt"), "{}", text(&done.stdout));
+}
+
+#[test]
+fn mistakes_in_a_plan_are_named_with_line_and_mend() {
+    let scratch = Scratch::new("mistakes");
+    let path = scratch.0.join("typo.toml");
+    fs::write(&path, "[subject]\nname = \"x\"\n[target]\nurl = \"https://localhost:1\"\ntransports = [\"tls13h1\"]\n")
+        .unwrap();
+    let done = scratch.ekmcheck(&["check-plan"], &path);
+    let err = text(&done.stderr);
+    assert_eq!(done.status.code(), Some(2), "{err}");
+    assert!(err.contains("typo.toml:5: there is no transport \"tls13h1\"") && err.contains("did you mean"), "{err}");
+    // The plan that `init` writes can be followed as it is, once a server is there.
+    assert_eq!(scratch.ekmcheck(&["check-plan"], &scratch.0.join("plan.toml")).status.code(), Some(0));
+    // Nothing runs on the port: configuration, and no failed case.
+    let closed = scratch.0.join("closed.toml");
+    let nothing = "[subject]\nname = \"x\"\n[target]\nurl = \"https://localhost:1\"\n";
+    fs::write(&closed, nothing).unwrap();
+    let done = scratch.ekmcheck(&["doctor"], &closed);
+    assert_eq!(done.status.code(), Some(2));
+    assert!(text(&done.stdout).contains("nothing answers"), "{}", text(&done.stdout));
+    // A program that ends at once is told with what it wrote.
+    let ends = scratch.0.join("ends.toml");
+    let start = "[start]\ncommand = [\"sh\", \"-c\", \"echo no such port >&2; exit 3\"]\nready_line = \"ready\"\n";
+    fs::write(&ends, format!("{}{start}", nothing.replace(":1\"", ":{port}\""))).unwrap();
+    let done = scratch.ekmcheck(&["run"], &ends);
+    let err = text(&done.stderr);
+    assert_eq!(done.status.code(), Some(2), "{err}");
+    assert!(err.contains("no such port") && err.contains("exit status: 3") && err.contains("mend:"), "{err}");
+}
