@@ -2,10 +2,13 @@
 
 mod ambiguities;
 mod args;
+mod baseline;
+mod compare;
 mod list;
 mod run;
 mod scenarios;
 mod schema;
+mod select;
 mod selftest;
 mod show;
 mod vectors;
@@ -38,6 +41,8 @@ fn main() -> ExitCode {
         None => run::run(&cli.run),
         Some(Command::Run(args)) => run::run(&args),
         Some(Command::List(args)) => list::list(&args),
+        Some(Command::Merge(args)) => compare::merge(&args),
+        Some(Command::Diff(args)) => compare::diff(&args),
         Some(Command::Show(args)) => show::show(&args),
         Some(Command::Ambiguities(args)) => ambiguities::ambiguities(&args),
         Some(Command::Selftest(args)) => selftest::selftest(&args),

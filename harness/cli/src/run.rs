@@ -15,7 +15,7 @@ use ekmcheck_player::{
 };
 use ekmcheck_suite::{
     ambiguity,
-    case::Transport,
+    case::{Case, Transport},
     outcome::Verdict,
     report::{Conclusion, Report, Style, summary, timings},
 };
@@ -23,11 +23,12 @@ use ekmcheck_suite::{
 use crate::{
     Trouble,
     args::{Format, RunArgs, jobs},
-    note, print, scenarios,
+    baseline::{self, List},
+    note, print, scenarios, select,
 };
 
 /// ANSI sequences; the stream that they are written to drops them where no terminal reads.
-const COLOURS: Style = Style {
+pub(crate) const COLOURS: Style = Style {
     good: "\x1b[32m",
     bad: "\x1b[31m",
     doubtful: "\x1b[33m",
@@ -38,43 +39,44 @@ const COLOURS: Style = Style {
 
 /// Plays, prints, writes `report.json`; returns the exit status.
 pub(crate) fn run(args: &RunArgs) -> Result<u8, Trouble> {
-    let subject = Subject::parse(&args.subject).map_err(Trouble::Given)?;
+    let earlier = args.part.rerun_failed.as_deref().map(select::report).transpose()?;
+    let subject = args.subject.as_deref().or(earlier.as_ref().map(|e| e.subject.as_str()));
+    let subject = Subject::parse(subject.unwrap_or("reference")).map_err(Trouble::Given)?;
     let all = scenarios::all(args.selection.scenarios.as_deref())?;
-    for hint in scenarios::unmatched(&all.cases, &args.selection.filter) {
-        note(&hint);
-    }
-    let cases = scenarios::select(all.cases, &args.selection.filter);
+    let now = now()?;
+    let known = known(args, &all.cases, now)?;
+    let cases = select::cases(all.cases, &all.register, &args.selection)?;
     let ledger = Arc::new(all.ledger);
-    let mut transports = args.transport.clone();
-    if transports.is_empty() {
-        transports = Transport::ALL.to_vec();
-    }
-    transports.sort();
-    transports.dedup();
     writable(&args.report, "report.json")?;
-    let plan = Plan {
+    let mut plan = Plan {
         subject,
         cases: Arc::new(cases),
         ledger: ledger.clone(),
-        transports,
+        transports: transports(&args.transport),
         pick: Pick::All,
         jobs: jobs(args.jobs),
         seed: args.seed,
         rounds: u32::MAX,
-        measure_floor: true,
+        measure_floor: !args.part.repeat_until_failure,
+    };
+    let shard = select::part(&mut plan, &args.part, earlier.as_ref())?;
+    let finish = |report: &mut Report| {
+        report.shard = shard;
+        report.scenarios = args.selection.scenarios.as_ref().map(|d| d.display().to_string());
+        if let Some(list) = &known {
+            report.set_baseline(list.judge(report));
+        }
     };
     let (report, played) = runtime()?.block_on(async {
-        let world = Arc::new(World::at(now()?).map_err(|e| Trouble::Harness(e.to_string()))?);
-        let interrupted = async {
-            // Without a handler the run simply cannot be interrupted gently.
-            if tokio::signal::ctrl_c().await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        };
-        Ok::<_, Trouble>(ekmcheck_player::run::run(world, plan, |_| {}, interrupted).await)
+        let world = Arc::new(World::at(now).map_err(|e| Trouble::Harness(e.to_string()))?);
+        Ok::<_, Trouble>(repeat(world, plan, args, finish).await)
     })?;
     write(&args.report, &report, &played)?;
     write_file(&args.report, "ambiguities.md", &ambiguity::page(&all.register, std::slice::from_ref(&report)))?;
+    if let Some(path) = &args.known.write_baseline {
+        let text = baseline::of(&report, args.strict, known.as_ref(), baseline::day(now)?);
+        fs::write(path, text).map_err(|e| Trouble::Given(format!("{}: {e}", path.display())))?;
+    }
     match args.format {
         Format::Json => print(&json(&report)?),
         Format::Human => {
@@ -88,11 +90,73 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Trouble> {
     if report.counts.applicable == 0 {
         note("nothing was selected; `ekmcheck list` shows the cases");
     }
-    Ok(match report.conclusion {
-        Conclusion::Conformant if args.strict && report.counts.warned > 0 => Conclusion::NotConformant,
+    Ok(status(&report, args.strict))
+}
+
+/// Plays once; or again and again, each time with the next seed, until something is not as it should be.
+async fn repeat(world: Arc<World>, plan: Plan, args: &RunArgs, finish: impl Fn(&mut Report)) -> (Report, Vec<Played>) {
+    let times = if args.part.repeat_until_failure { args.part.times.get() } else { 1 };
+    let stopped = std::cell::Cell::new(false);
+    let interrupted = async {
+        // Without a handler the run simply cannot be interrupted gently.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        stopped.set(true);
+    };
+    tokio::pin!(interrupted);
+    let mut time = 1;
+    loop {
+        let plan = Plan { seed: plan.seed.wrapping_add(u64::from(time - 1)), ..plan.clone() };
+        let (mut report, played) = ekmcheck_player::run::run(world.clone(), plan, |_| {}, &mut interrupted).await;
+        finish(&mut report);
+        let well = status(&report, args.strict) == 0;
+        let last = time == times || !well || stopped.get();
+        if args.part.repeat_until_failure && last {
+            let (went, seed) = (if well { time } else { time - 1 }, report.seed);
+            note(&match well {
+                true => format!("went well {went} times, the last with seed {seed}"),
+                false => format!("went well {went} times, and not with seed {seed}"),
+            });
+        }
+        if last {
+            return (report, played);
+        }
+        time += 1;
+    }
+}
+
+/// The transports asked for; all if none is.
+pub(crate) fn transports(asked: &[Transport]) -> Vec<Transport> {
+    let mut transports = if asked.is_empty() { Transport::ALL.to_vec() } else { asked.to_vec() };
+    transports.sort();
+    transports.dedup();
+    transports
+}
+
+/// The list of known failures; and the file for a new one must not be there yet, for reasons would be lost.
+fn known(args: &RunArgs, cases: &[Case], now: i64) -> Result<Option<List>, Trouble> {
+    if let Some(path) = args.known.write_baseline.as_ref().filter(|p| p.exists()) {
+        return Err(Trouble::Given(format!(
+            "{}: is there already\n  mend: name another file; with `--baseline {}` the reasons in it are kept",
+            path.display(),
+            path.display()
+        )));
+    }
+    args.known.baseline.as_deref().map(|path| List::read(path, cases, baseline::day(now)?)).transpose()
+}
+
+/// The exit status that a report comes to.
+pub(crate) fn status(report: &Report, strict: bool) -> u8 {
+    let wrong = report.baseline.as_ref().is_some_and(|b| !b.faults.is_empty());
+    match report.conclusion {
+        Conclusion::Conformant | Conclusion::AsKnown if wrong || (strict && report.counts.warned > 0) => {
+            Conclusion::NotConformant
+        }
+        Conclusion::Incomplete if wrong => Conclusion::NotConformant,
         conclusion => conclusion,
     }
-    .exit_status())
+    .exit_status()
 }
 
 /// A runtime with the number of threads that the machine has cores.

@@ -13,7 +13,7 @@ use ekmcheck_suite::{
     case::{Case, Transport},
     judge::judge,
     outcome::Outcome,
-    report::{Cost, Report},
+    report::{Cost, Report, Unit},
     requirement::Ledger,
     transcript::{Event, Transcript},
 };
@@ -63,6 +63,17 @@ pub enum Pick {
     All,
     /// On one of them; the number says which, so that runs with other numbers take turns. The cases of these ids on all.
     Turn(usize, Arc<BTreeSet<String>>),
+    /// On those of the plan's where these units have it.
+    Only(Arc<BTreeSet<Unit>>),
+}
+
+impl Plan {
+    /// What would be played.
+    #[must_use]
+    pub fn units(&self) -> BTreeSet<Unit> {
+        let named = |(case, transport): (usize, _)| Some((self.cases.get(case)?.id.clone(), transport));
+        units(self).into_iter().filter_map(named).collect()
+    }
 }
 
 /// One case on one transport, played and judged.
@@ -196,6 +207,9 @@ fn units(plan: &Plan) -> Vec<(usize, Transport)> {
             let chosen = match &plan.pick {
                 Pick::Turn(turn, on_all) if !applicable.is_empty() && !on_all.contains(&case.id) => {
                     vec![applicable[(index + turn) % applicable.len()]]
+                }
+                Pick::Only(units) => {
+                    applicable.into_iter().filter(|t| units.contains(&(case.id.clone(), *t))).collect()
                 }
                 _ => applicable,
             };
