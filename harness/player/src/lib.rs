@@ -5,7 +5,10 @@
 mod actor;
 mod fingerprint;
 mod floor;
+pub mod keylog;
+pub mod pace;
 pub mod run;
 pub mod subject;
+pub mod tap;
 pub mod vectors;
 pub mod world;
