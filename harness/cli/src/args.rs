@@ -28,6 +28,8 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// List cases, requirements, alterations, faults or harmless variations
     List(ListArgs),
+    /// Play one case and show every step: handshakes, proofs, requests, answers, and what decided
+    Replay(ReplayArgs),
     /// Put the reports of the shards of a run together
     Merge(MergeArgs),
     /// Say what changed from one report to another: what regressed, what is fixed
@@ -98,10 +100,29 @@ pub(crate) struct RunArgs {
     /// Exit with 1 on warnings too: on what only a SHOULD or our hardening asks for
     #[arg(long)]
     pub(crate) strict: bool,
+    /// Show no progress
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) bounds: BoundsArgs,
     #[command(flatten)]
     pub(crate) part: PartArgs,
     #[command(flatten)]
     pub(crate) known: KnownArgs,
+}
+
+/// How much is asked of the subject, and what is logged of it.
+#[derive(Args, Default)]
+pub(crate) struct BoundsArgs {
+    /// At most so many requests a second
+    #[arg(long, value_name = "N")]
+    pub(crate) rate: Option<NonZeroU32>,
+    /// At most so many connections at once; a case that needs more is not testable
+    #[arg(long, value_name = "N")]
+    pub(crate) connections: Option<NonZeroU32>,
+    /// Append the secrets of the harness's own connections to this file, in the key log format of NSS
+    #[arg(long, value_name = "FILE")]
+    pub(crate) keylog: Option<PathBuf>,
 }
 
 /// Which part of the selection, and how often.
@@ -166,6 +187,29 @@ pub(crate) enum What {
     Faults,
     /// The harmless variations of the reference
     Variations,
+}
+
+#[derive(Args)]
+pub(crate) struct ReplayArgs {
+    /// The id of the case
+    pub(crate) case: String,
+    /// What to test, as for `run`
+    #[arg(long, default_value = "reference")]
+    pub(crate) subject: String,
+    /// Only on these transports; may be given more than once [default: the first that the case is played on]
+    #[arg(long, value_name = "NAME", value_parser = transport)]
+    pub(crate) transport: Vec<Transport>,
+    /// The numbers in identifiers
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Show tokens, proofs and exporter values as they are, instead of their fingerprints
+    #[arg(long)]
+    pub(crate) show_secrets: bool,
+    /// Read cases from this directory instead of the embedded ones
+    #[arg(long, value_name = "DIR")]
+    pub(crate) scenarios: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) bounds: BoundsArgs,
 }
 
 #[derive(Args)]

@@ -5,12 +5,15 @@ mod args;
 mod baseline;
 mod compare;
 mod list;
+mod progress;
+mod replay;
 mod run;
 mod scenarios;
 mod schema;
 mod select;
 mod selftest;
 mod show;
+mod trace;
 mod vectors;
 
 use std::process::ExitCode;
@@ -41,6 +44,7 @@ fn main() -> ExitCode {
         None => run::run(&cli.run),
         Some(Command::Run(args)) => run::run(&args),
         Some(Command::List(args)) => list::list(&args),
+        Some(Command::Replay(args)) => replay::replay(&args),
         Some(Command::Merge(args)) => compare::merge(&args),
         Some(Command::Diff(args)) => compare::diff(&args),
         Some(Command::Show(args)) => show::show(&args),

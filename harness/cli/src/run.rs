@@ -9,9 +9,11 @@ use std::{
 };
 
 use ekmcheck_player::{
+    keylog::KeyLogFile,
+    pace::Pace,
     run::{Pick, Plan, Played},
     subject::Subject,
-    world::World,
+    world::{Controls, World},
 };
 use ekmcheck_suite::{
     ambiguity,
@@ -22,9 +24,11 @@ use ekmcheck_suite::{
 
 use crate::{
     Trouble,
-    args::{Format, RunArgs, jobs},
+    args::{BoundsArgs, Format, RunArgs, jobs},
     baseline::{self, List},
-    note, print, scenarios, select,
+    note, print,
+    progress::Progress,
+    scenarios, select,
 };
 
 /// ANSI sequences; the stream that they are written to drops them where no terminal reads.
@@ -57,8 +61,10 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Trouble> {
         jobs: jobs(args.jobs),
         seed: args.seed,
         rounds: u32::MAX,
-        measure_floor: !args.part.repeat_until_failure,
+        // The handshakes of the measurement would be noise in a key log.
+        measure_floor: !args.part.repeat_until_failure && args.bounds.keylog.is_none(),
     };
+    let controls = controls(&args.bounds)?;
     let shard = select::part(&mut plan, &args.part, earlier.as_ref())?;
     let finish = |report: &mut Report| {
         report.shard = shard;
@@ -68,7 +74,8 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Trouble> {
         }
     };
     let (report, played) = runtime()?.block_on(async {
-        let world = Arc::new(World::at(now).map_err(|e| Trouble::Harness(e.to_string()))?);
+        let world = World::at(now).map_err(|e| Trouble::Harness(e.to_string()))?;
+        let world = Arc::new(world.with(controls));
         Ok::<_, Trouble>(repeat(world, plan, args, finish).await)
     })?;
     write(&args.report, &report, &played)?;
@@ -108,7 +115,10 @@ async fn repeat(world: Arc<World>, plan: Plan, args: &RunArgs, finish: impl Fn(&
     let mut time = 1;
     loop {
         let plan = Plan { seed: plan.seed.wrapping_add(u64::from(time - 1)), ..plan.clone() };
-        let (mut report, played) = ekmcheck_player::run::run(world.clone(), plan, |_| {}, &mut interrupted).await;
+        let mut progress = Progress::of(plan.units().len(), args.quiet || args.format == Format::Json);
+        let finished = |played: &Played| progress.finished(played);
+        let (mut report, played) = ekmcheck_player::run::run(world.clone(), plan, finished, &mut interrupted).await;
+        drop(progress);
         finish(&mut report);
         let well = status(&report, args.strict) == 0;
         let last = time == times || !well || stopped.get();
@@ -124,6 +134,22 @@ async fn repeat(world: Arc<World>, plan: Plan, args: &RunArgs, finish: impl Fn(&
         }
         time += 1;
     }
+}
+
+/// The bounds and the key log that were asked for.
+pub(crate) fn controls(args: &BoundsArgs) -> Result<Controls, Trouble> {
+    let key_log = match &args.keylog {
+        None => None,
+        Some(path) => {
+            let file = KeyLogFile::open(path).map_err(|e| Trouble::Given(format!("{}: {e}", path.display())))?;
+            note(&format!(
+                "{}: holds secrets; who has it and a capture reads all that the harness sent, tokens and proofs too",
+                path.display()
+            ));
+            Some(Arc::new(file))
+        }
+    };
+    Ok(Controls { pace: Pace::new(args.rate, args.connections), key_log, tap: None })
 }
 
 /// The transports asked for; all if none is.

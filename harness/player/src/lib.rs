@@ -11,4 +11,5 @@ pub mod run;
 pub mod subject;
 pub mod tap;
 pub mod vectors;
+pub mod workbench;
 pub mod world;

@@ -252,7 +252,8 @@ pub fn timings(report: &Report) -> String {
 }
 
 /// A subject's words may try to steer the terminal.
-pub(super) fn plain(text: &str) -> String {
+#[must_use]
+pub fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
