@@ -1,5 +1,9 @@
 //! The command line.
 
+mod proof;
+
+pub(crate) use proof::{ExporterArgs, IngredientArgs, MakeArgs, ProofAction, VerifyArgs};
+
 use std::{
     num::{NonZeroU32, NonZeroUsize},
     path::PathBuf,
@@ -30,6 +34,13 @@ pub(crate) enum Command {
     List(ListArgs),
     /// Play one case and show every step: handshakes, proofs, requests, answers, and what decided
     Replay(ReplayArgs),
+    /// Look at a single proof: what is in it, why it is refused; or make one
+    Proof {
+        #[command(subcommand)]
+        action: ProofAction,
+    },
+    /// Connect to a server and print what this connection exports, rightly and under each usual mistake
+    Exporter(ExporterArgs),
     /// Put the reports of the shards of a run together
     Merge(MergeArgs),
     /// Say what changed from one report to another: what regressed, what is fixed
@@ -112,7 +123,7 @@ pub(crate) struct RunArgs {
 }
 
 /// How much is asked of the subject, and what is logged of it.
-#[derive(Args, Default)]
+#[derive(Args)]
 pub(crate) struct BoundsArgs {
     /// At most so many requests a second
     #[arg(long, value_name = "N")]

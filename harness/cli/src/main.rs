@@ -6,6 +6,7 @@ mod baseline;
 mod compare;
 mod list;
 mod progress;
+mod proof;
 mod replay;
 mod run;
 mod scenarios;
@@ -45,6 +46,8 @@ fn main() -> ExitCode {
         Some(Command::Run(args)) => run::run(&args),
         Some(Command::List(args)) => list::list(&args),
         Some(Command::Replay(args)) => replay::replay(&args),
+        Some(Command::Proof { action }) => proof::proof(&action),
+        Some(Command::Exporter(args)) => proof::exporter(&args),
         Some(Command::Merge(args)) => compare::merge(&args),
         Some(Command::Diff(args)) => compare::diff(&args),
         Some(Command::Show(args)) => show::show(&args),
