@@ -1,9 +1,16 @@
 //! The command line.
 
-use std::{num::NonZeroUsize, path::PathBuf};
+mod proof;
+
+pub(crate) use proof::{ExporterArgs, IngredientArgs, MakeArgs, ProofAction, VerifyArgs};
+
+use std::{
+    num::{NonZeroU32, NonZeroUsize},
+    path::PathBuf,
+};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use ekmcheck_suite::case::Transport;
+use ekmcheck_suite::case::{Basis, Level, Transport};
 
 use crate::{init::InitArgs, serve::ServeArgs, target::NetworkArgs};
 
@@ -27,6 +34,19 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// List cases, requirements, alterations, faults or harmless variations
     List(ListArgs),
+    /// Play one case and show every step: handshakes, proofs, requests, answers, and what decided
+    Replay(ReplayArgs),
+    /// Look at a single proof: what is in it, why it is refused; or make one
+    Proof {
+        #[command(subcommand)]
+        action: ProofAction,
+    },
+    /// Connect to a server and print what this connection exports, rightly and under each usual mistake
+    Exporter(ExporterArgs),
+    /// Put the reports of the shards of a run together
+    Merge(MergeArgs),
+    /// Say what changed from one report to another: what regressed, what is fixed
+    Diff(DiffArgs),
     /// Show a case: what it is about, what is sent, what it expects, which faults it catches
     Show(ShowArgs),
     /// Print the questions that the draft leaves open, with what was observed of subjects, as a page in Markdown
@@ -57,6 +77,16 @@ pub(crate) struct Selection {
     /// Only these cases: an id, a part of one, or a pattern with `*`; may be given more than once
     #[arg(long, value_name = "PATTERN")]
     pub(crate) filter: Vec<String>,
+    /// Only cases of this strength: `must`, `should` or `may`; may be given more than once
+    #[arg(long, value_name = "LEVEL", value_parser = level)]
+    pub(crate) level: Vec<Level>,
+    /// Only cases that come from there: `draft`, `inherited` (an RFC that the draft builds on) or `hardening` (our
+    /// judgement); may be given more than once
+    #[arg(long, value_name = "BASIS", value_parser = basis)]
+    pub(crate) basis: Vec<Basis>,
+    /// Only cases about this question that the draft leaves open, such as `A-03`; may be given more than once
+    #[arg(long, value_name = "ID")]
+    pub(crate) ambiguity: Vec<String>,
     /// Read cases from this directory instead of the embedded ones
     #[arg(long, value_name = "DIR")]
     pub(crate) scenarios: Option<PathBuf>,
@@ -68,9 +98,9 @@ pub(crate) struct RunArgs {
     #[arg(value_name = "PLAN", conflicts_with_all = ["subject", "bundle"])]
     pub(crate) plan: Option<PathBuf>,
     /// What to test: `reference`, `fault:NAME`, `fault:NAME+NAME`, `variation:NAME`, or a server by its URL,
-    /// `https://HOST:PORT`, with --bundle
-    #[arg(long, default_value = "reference")]
-    pub(crate) subject: String,
+    /// `https://HOST:PORT`, with --bundle [default: that of the report that is played again, or `reference`]
+    #[arg(long)]
+    pub(crate) subject: Option<String>,
     #[command(flatten)]
     pub(crate) network: NetworkArgs,
     #[command(flatten)]
@@ -96,6 +126,57 @@ pub(crate) struct RunArgs {
     /// Exit with 1 on warnings too: on what only a SHOULD or our hardening asks for
     #[arg(long)]
     pub(crate) strict: bool,
+    /// Show no progress
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) bounds: BoundsArgs,
+    #[command(flatten)]
+    pub(crate) part: PartArgs,
+    #[command(flatten)]
+    pub(crate) known: KnownArgs,
+}
+
+/// How much is asked of the subject, and what is logged of it.
+#[derive(Args)]
+pub(crate) struct BoundsArgs {
+    /// At most so many requests a second
+    #[arg(long, value_name = "N")]
+    pub(crate) rate: Option<NonZeroU32>,
+    /// At most so many connections at once; a case that needs more is not testable
+    #[arg(long, value_name = "N")]
+    pub(crate) connections: Option<NonZeroU32>,
+    /// Append the secrets of the harness's own connections to this file, in the key log format of NSS
+    #[arg(long, value_name = "FILE")]
+    pub(crate) keylog: Option<PathBuf>,
+}
+
+/// Which part of the selection, and how often.
+#[derive(Args)]
+pub(crate) struct PartArgs {
+    /// Only the K-th of N even parts of the selection; `ekmcheck merge` puts their reports together
+    #[arg(long, value_name = "K/N", value_parser = shard)]
+    pub(crate) shard: Option<(usize, usize)>,
+    /// Only what failed, warned, was inconclusive or ended by a harness fault in that report, on the same transports
+    #[arg(long, value_name = "REPORT.json")]
+    pub(crate) rerun_failed: Option<PathBuf>,
+    /// Play the selection again and again, with other seeds, until something is not as it should be
+    #[arg(long)]
+    pub(crate) repeat_until_failure: bool,
+    /// How many times at most
+    #[arg(long, value_name = "N", default_value = "100", requires = "repeat_until_failure")]
+    pub(crate) times: NonZeroU32,
+}
+
+/// Failures that are known.
+#[derive(Args)]
+pub(crate) struct KnownArgs {
+    /// Failures that are known and tolerated (TOML): they do not fail the run; an entry that no longer holds does
+    #[arg(long, value_name = "FILE")]
+    pub(crate) baseline: Option<PathBuf>,
+    /// Write such a list of what failed here; every reason in it has to be filled in before it is taken
+    #[arg(long, value_name = "FILE")]
+    pub(crate) write_baseline: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -132,6 +213,66 @@ pub(crate) enum What {
     Faults,
     /// The harmless variations of the reference
     Variations,
+}
+
+#[derive(Args)]
+pub(crate) struct ReplayArgs {
+    /// The id of the case
+    pub(crate) case: String,
+    /// What to test, as for `run`
+    #[arg(long, default_value = "reference")]
+    pub(crate) subject: String,
+    /// Only on these transports; may be given more than once [default: the first that the case is played on]
+    #[arg(long, value_name = "NAME", value_parser = transport)]
+    pub(crate) transport: Vec<Transport>,
+    /// The numbers in identifiers
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Show tokens, proofs and exporter values as they are, instead of their fingerprints
+    #[arg(long)]
+    pub(crate) show_secrets: bool,
+    /// Read cases from this directory instead of the embedded ones
+    #[arg(long, value_name = "DIR")]
+    pub(crate) scenarios: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) bounds: BoundsArgs,
+}
+
+#[derive(Args)]
+pub(crate) struct MergeArgs {
+    /// The `report.json` of every shard
+    #[arg(required = true, value_name = "REPORT.json")]
+    pub(crate) reports: Vec<PathBuf>,
+    /// Where `report.json` of the whole goes
+    #[arg(long, value_name = "DIR", default_value = "ekmcheck-report")]
+    pub(crate) report: PathBuf,
+    /// What is printed
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+    /// Exit with 1 on warnings too
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct DiffArgs {
+    /// The earlier `report.json`
+    pub(crate) before: PathBuf,
+    /// The later `report.json`
+    pub(crate) after: PathBuf,
+    /// What is printed
+    #[arg(long, value_enum, default_value_t = DiffFormat::Human)]
+    pub(crate) format: DiffFormat,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DiffFormat {
+    /// For a terminal
+    Human,
+    /// As JSON
+    Json,
+    /// For a page or a comment
+    Markdown,
 }
 
 #[derive(Args)]
@@ -214,10 +355,37 @@ pub(crate) enum SchemaOf {
     Ambiguities,
     /// `report.json`
     Report,
+    /// What `diff --format json` prints
+    Diff,
     /// A line of `transcripts.ndjson`
     Transcript,
     /// A vector file
     Vector,
+}
+
+fn level(name: &str) -> Result<Level, String> {
+    match name {
+        "must" => Ok(Level::Must),
+        "should" => Ok(Level::Should),
+        "may" => Ok(Level::May),
+        _ => Err("it is one of must, should, may".to_owned()),
+    }
+}
+
+fn basis(name: &str) -> Result<Basis, String> {
+    match name {
+        "draft" => Ok(Basis::Draft),
+        "inherited" => Ok(Basis::Inherited),
+        "hardening" => Ok(Basis::Hardening),
+        _ => Err("it is one of draft, inherited, hardening".to_owned()),
+    }
+}
+
+/// Which shard, from 1, and of how many.
+fn shard(text: &str) -> Result<(usize, usize), String> {
+    let number = |text: &str| text.parse::<usize>().ok().filter(|n| *n > 0);
+    let parsed = text.split_once('/').and_then(|(k, n)| Some((number(k)?, number(n)?)));
+    parsed.filter(|(k, n)| k <= n).ok_or_else(|| "it is K/N, such as 2/4, with K from 1 to N".to_owned())
 }
 
 fn transport(name: &str) -> Result<Transport, String> {

@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 use crate::{
     Trouble,
     args::{Format, ListArgs, What},
-    print, run, scenarios,
+    print, run, scenarios, select,
 };
 
 /// Prints the list.
 pub(crate) fn list(args: &ListArgs) -> Result<u8, Trouble> {
     let all = scenarios::all(args.selection.scenarios.as_deref())?;
-    let cases = scenarios::select(all.cases, &args.selection.filter);
+    let cases = select::cases(all.cases, &all.register, &args.selection)?;
     let rows: Vec<Value> = match args.what {
         What::Cases => cases
             .iter()

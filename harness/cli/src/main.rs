@@ -2,19 +2,26 @@
 
 mod ambiguities;
 mod args;
+mod baseline;
 mod bundle;
+mod compare;
 mod doctor;
 mod init;
 mod list;
 mod plan;
 mod planned;
+mod progress;
+mod proof;
+mod replay;
 mod run;
 mod scenarios;
 mod schema;
+mod select;
 mod selftest;
 mod serve;
 mod show;
 mod target;
+mod trace;
 mod vectors;
 
 use std::process::ExitCode;
@@ -45,6 +52,11 @@ fn main() -> ExitCode {
         None => run::run(&cli.run),
         Some(Command::Run(args)) => run::run(&args),
         Some(Command::List(args)) => list::list(&args),
+        Some(Command::Replay(args)) => replay::replay(&args),
+        Some(Command::Proof { action }) => proof::proof(&action),
+        Some(Command::Exporter(args)) => proof::exporter(&args),
+        Some(Command::Merge(args)) => compare::merge(&args),
+        Some(Command::Diff(args)) => compare::diff(&args),
         Some(Command::Show(args)) => show::show(&args),
         Some(Command::Ambiguities(args)) => ambiguities::ambiguities(&args),
         Some(Command::CheckPlan(args)) => planned::check(&args),

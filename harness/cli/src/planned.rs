@@ -24,10 +24,10 @@ use crate::{
 /// A subject that a plan found or started, and what is needed to play to it. It ends with this value.
 pub(crate) struct Planned {
     pub(crate) subject: Subject,
-    pub(crate) world: Arc<World>,
+    pub(crate) world: World,
     pub(crate) transports: Vec<Transport>,
     pub(crate) zero_rtt: bool,
-    running: Running,
+    pub(crate) running: Running,
 }
 
 /// Says whether a plan can be followed.
@@ -43,14 +43,15 @@ pub(crate) fn check(args: &PlanArgs) -> Result<u8, Trouble> {
 pub(crate) fn doctor(args: &PlanArgs) -> Result<u8, Trouble> {
     let all = scenarios::all(None)?;
     let planned = start(&read(&args.plan)?)?;
+    let Planned { subject, world, transports, zero_rtt, running } = planned;
     let patient = Patient {
-        world: planned.world.clone(),
-        subject: planned.subject.clone(),
-        transports: planned.transports.clone(),
-        zero_rtt: planned.zero_rtt,
+        tcp: transports.iter().any(|t| !t.is_quic()).then_some(running.tcp),
+        world: Arc::new(world),
+        subject,
+        transports,
+        zero_rtt,
         cases: all.cases,
         ledger: Arc::new(all.ledger),
-        tcp: planned.transports.iter().any(|t| !t.is_quic()).then_some(planned.running.tcp),
     };
     let findings = run::runtime()?.block_on(examine(&patient));
     let mut out = String::new();
@@ -106,7 +107,7 @@ fn start(plan: &Plan) -> Result<Planned, Trouble> {
     target.permitted().map_err(Trouble::Given)?;
     Ok(Planned {
         subject: Subject::Network(Arc::new(target)),
-        world: Arc::new(World::of_bundle(&bundle).ahead_by(plan.clock_skew)),
+        world: World::of_bundle(&bundle).ahead_by(plan.clock_skew),
         transports: plan.transports.clone(),
         zero_rtt: plan.zero_rtt,
         running,

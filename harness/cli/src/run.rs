@@ -9,25 +9,30 @@ use std::{
 };
 
 use ekmcheck_player::{
+    keylog::KeyLogFile,
+    pace::Pace,
     run::{Pick, Plan, Played},
     subject::Subject,
-    world::World,
+    world::{Controls, World},
 };
 use ekmcheck_suite::{
     ambiguity,
-    case::Transport,
+    case::{Case, Transport},
     outcome::Verdict,
     report::{Conclusion, Report, Style, summary, timings},
 };
 
 use crate::{
     Trouble,
-    args::{Format, RunArgs, jobs},
-    bundle, note, planned, print, scenarios, target,
+    args::{BoundsArgs, Format, RunArgs, jobs},
+    baseline::{self, List},
+    bundle, note, planned, print,
+    progress::Progress,
+    scenarios, select, target,
 };
 
 /// ANSI sequences; the stream that they are written to drops them where no terminal reads.
-const COLOURS: Style = Style {
+pub(crate) const COLOURS: Style = Style {
     good: "\x1b[32m",
     bad: "\x1b[31m",
     doubtful: "\x1b[33m",
@@ -38,51 +43,59 @@ const COLOURS: Style = Style {
 
 /// Plays, prints, writes `report.json`; returns the exit status.
 pub(crate) fn run(args: &RunArgs) -> Result<u8, Trouble> {
+    let earlier = args.part.rerun_failed.as_deref().map(select::report).transpose()?;
     let all = scenarios::all(args.selection.scenarios.as_deref())?;
-    for hint in scenarios::unmatched(&all.cases, &args.selection.filter) {
-        note(&hint);
-    }
-    let cases = scenarios::select(all.cases, &args.selection.filter);
+    let now = now()?;
+    let known = known(args, &all.cases, now)?;
+    let cases = select::cases(all.cases, &all.register, &args.selection)?;
     let ledger = Arc::new(all.ledger);
     // What a plan started ends with this function.
-    let planned = args.plan.as_deref().map(planned::of_plan).transpose()?;
-    let mut transports = args.transport.clone();
-    if transports.is_empty() {
-        transports = planned.as_ref().map_or(Transport::ALL.to_vec(), |planned| planned.transports.clone());
-    }
-    transports.sort();
-    transports.dedup();
-    let (subject, world) = match &planned {
-        Some(planned) => (planned.subject.clone(), planned.world.clone()),
-        None => subject(args, &transports)?,
+    let (subject, world, speaks, _running) = match args.plan.as_deref().map(planned::of_plan).transpose()? {
+        Some(planned) => (planned.subject, planned.world, planned.transports, Some(planned.running)),
+        None => {
+            let named = args.subject.as_deref().or(earlier.as_ref().map(|e| e.subject.as_str()));
+            let (subject, world) = subject(args, named.unwrap_or("reference"), now)?;
+            (subject, world, Transport::ALL.to_vec(), None)
+        }
     };
     writable(&args.report, "report.json")?;
-    let plan = Plan {
+    let asked = if args.transport.is_empty() { &speaks } else { &args.transport };
+    let mut plan = Plan {
         cases: Arc::new(cases),
         ledger: ledger.clone(),
-        transports,
+        transports: transports(asked),
         pick: Pick::All,
         jobs: jobs(args.jobs),
         seed: args.seed,
         rounds: u32::MAX,
-        // What handshakes cost here says nothing about a server that is elsewhere.
-        measure_floor: !matches!(subject, Subject::Network(_)),
+        // The handshakes of the measurement would be noise in a key log, and say nothing about a server that is elsewhere.
+        measure_floor: !args.part.repeat_until_failure
+            && args.bounds.keylog.is_none()
+            && !matches!(subject, Subject::Network(_)),
         subject,
     };
+    let controls = controls(&args.bounds)?;
+    let shard = select::part(&mut plan, &args.part, earlier.as_ref())?;
+    let finish = |report: &mut Report| {
+        report.shard = shard;
+        report.scenarios = args.selection.scenarios.as_ref().map(|d| d.display().to_string());
+        if let Some(list) = &known {
+            report.set_baseline(list.judge(report));
+        }
+    };
     let (report, played) = runtime()?.block_on(async {
+        let world = Arc::new(world.with(controls));
         if let Subject::Network(target) = &plan.subject {
             target::ready(&world, target).await?;
         }
-        let interrupted = async {
-            // Without a handler the run simply cannot be interrupted gently.
-            if tokio::signal::ctrl_c().await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        };
-        Ok::<_, Trouble>(ekmcheck_player::run::run(world, plan, |_| {}, interrupted).await)
+        Ok::<_, Trouble>(repeat(world, plan, args, finish).await)
     })?;
     write(&args.report, &report, &played)?;
     write_file(&args.report, "ambiguities.md", &ambiguity::page(&all.register, std::slice::from_ref(&report)))?;
+    if let Some(path) = &args.known.write_baseline {
+        let text = baseline::of(&report, args.strict, known.as_ref(), baseline::day(now)?);
+        fs::write(path, text).map_err(|e| Trouble::Given(format!("{}: {e}", path.display())))?;
+    }
     match args.format {
         Format::Json => print(&json(&report)?),
         Format::Human => {
@@ -96,33 +109,112 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Trouble> {
     if report.counts.applicable == 0 {
         note("nothing was selected; `ekmcheck list` shows the cases");
     }
-    Ok(match report.conclusion {
-        Conclusion::Conformant if args.strict && report.counts.warned > 0 => Conclusion::NotConformant,
+    Ok(status(&report, args.strict))
+}
+
+/// Plays once; or again and again, each time with the next seed, until something is not as it should be.
+async fn repeat(world: Arc<World>, plan: Plan, args: &RunArgs, finish: impl Fn(&mut Report)) -> (Report, Vec<Played>) {
+    let times = if args.part.repeat_until_failure { args.part.times.get() } else { 1 };
+    let stopped = std::cell::Cell::new(false);
+    let interrupted = async {
+        // Without a handler the run simply cannot be interrupted gently.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        stopped.set(true);
+    };
+    tokio::pin!(interrupted);
+    let mut time = 1;
+    loop {
+        let plan = Plan { seed: plan.seed.wrapping_add(u64::from(time - 1)), ..plan.clone() };
+        let mut progress = Progress::of(plan.units().len(), args.quiet || args.format == Format::Json);
+        let finished = |played: &Played| progress.finished(played);
+        let (mut report, played) = ekmcheck_player::run::run(world.clone(), plan, finished, &mut interrupted).await;
+        drop(progress);
+        finish(&mut report);
+        let well = status(&report, args.strict) == 0;
+        let last = time == times || !well || stopped.get();
+        if args.part.repeat_until_failure && last {
+            let (went, seed) = (if well { time } else { time - 1 }, report.seed);
+            note(&match well {
+                true => format!("went well {went} times, the last with seed {seed}"),
+                false => format!("went well {went} times, and not with seed {seed}"),
+            });
+        }
+        if last {
+            return (report, played);
+        }
+        time += 1;
+    }
+}
+
+/// The bounds and the key log that were asked for.
+pub(crate) fn controls(args: &BoundsArgs) -> Result<Controls, Trouble> {
+    let key_log = match &args.keylog {
+        None => None,
+        Some(path) => {
+            let file = KeyLogFile::open(path).map_err(|e| Trouble::Given(format!("{}: {e}", path.display())))?;
+            note(&format!(
+                "{}: holds secrets; who has it and a capture reads all that the harness sent, tokens and proofs too",
+                path.display()
+            ));
+            Some(Arc::new(file))
+        }
+    };
+    Ok(Controls { pace: Pace::new(args.rate, args.connections), key_log, tap: None })
+}
+
+/// The transports asked for; all if none is.
+pub(crate) fn transports(asked: &[Transport]) -> Vec<Transport> {
+    let mut transports = if asked.is_empty() { Transport::ALL.to_vec() } else { asked.to_vec() };
+    transports.sort();
+    transports.dedup();
+    transports
+}
+
+/// The list of known failures; and the file for a new one must not be there yet, for reasons would be lost.
+fn known(args: &RunArgs, cases: &[Case], now: i64) -> Result<Option<List>, Trouble> {
+    if let Some(path) = args.known.write_baseline.as_ref().filter(|p| p.exists()) {
+        return Err(Trouble::Given(format!(
+            "{}: is there already\n  mend: name another file; with `--baseline {}` the reasons in it are kept",
+            path.display(),
+            path.display()
+        )));
+    }
+    args.known.baseline.as_deref().map(|path| List::read(path, cases, baseline::day(now)?)).transpose()
+}
+
+/// The exit status that a report comes to.
+pub(crate) fn status(report: &Report, strict: bool) -> u8 {
+    let wrong = report.baseline.as_ref().is_some_and(|b| !b.faults.is_empty());
+    match report.conclusion {
+        Conclusion::Conformant | Conclusion::AsKnown if wrong || (strict && report.counts.warned > 0) => {
+            Conclusion::NotConformant
+        }
+        Conclusion::Incomplete if wrong => Conclusion::NotConformant,
         conclusion => conclusion,
     }
-    .exit_status())
+    .exit_status()
 }
 
 /// What is tested, and the world that it lives in.
-fn subject(args: &RunArgs, transports: &[Transport]) -> Result<(Subject, Arc<World>), Trouble> {
+fn subject(args: &RunArgs, named: &str, now: i64) -> Result<(Subject, World), Trouble> {
     let bundle = args.network.bundle.as_deref();
-    match bundle.filter(|_| target::is_url(&args.subject)) {
+    match bundle.filter(|_| target::is_url(named)) {
         Some(bundle) => {
             let bundle = bundle::read(bundle)?;
-            let target = target::of_url(&args.subject, transports, &args.network)?;
-            Ok((Subject::Network(Arc::new(target)), Arc::new(World::of_bundle(&bundle))))
+            let target = target::of_url(named, &transports(&args.transport), &args.network)?;
+            Ok((Subject::Network(Arc::new(target)), World::of_bundle(&bundle)))
         }
-        None if target::is_url(&args.subject) => Err(Trouble::Given(format!(
-            "--subject {} needs --bundle DIR, the directory with the keys that the server trusts; `ekmcheck init resource-server --dir DIR` makes one",
-            args.subject
+        None if target::is_url(named) => Err(Trouble::Given(format!(
+            "--subject {named} needs --bundle DIR, the directory with the keys that the server trusts; `ekmcheck init resource-server --dir DIR` makes one"
         ))),
         None if bundle.is_some() => Err(Trouble::Given(format!(
-            "--bundle goes with a server's URL as the subject, and {} is started with keys of its own",
-            args.subject
+            "--bundle goes with a server's URL as the subject, and {named} is started with keys of its own"
         ))),
         None => {
-            let subject = Subject::parse(&args.subject).map_err(Trouble::Given)?;
-            Ok((subject, Arc::new(World::at(now()?).map_err(|e| Trouble::Harness(e.to_string()))?)))
+            let subject = Subject::parse(named).map_err(Trouble::Given)?;
+            Ok((subject, World::at(now).map_err(|e| Trouble::Harness(e.to_string()))?))
         }
     }
 }

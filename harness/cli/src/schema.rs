@@ -1,7 +1,12 @@
 //! `ekmcheck schema`.
 
 use ekmcheck_suite::{
-    ambiguity::Register, case::Case, report::Report, requirement::Ledger, transcript::Transcript, vector::Vector,
+    ambiguity::Register,
+    case::Case,
+    report::{Difference, Report},
+    requirement::Ledger,
+    transcript::Transcript,
+    vector::Vector,
 };
 use schemars::schema_for;
 
@@ -24,6 +29,7 @@ pub(crate) fn text(format: SchemaOf) -> Result<String, Trouble> {
         SchemaOf::Requirements => schema_for!(Ledger),
         SchemaOf::Ambiguities => schema_for!(Register),
         SchemaOf::Report => schema_for!(Report),
+        SchemaOf::Diff => schema_for!(Difference),
         SchemaOf::Transcript => schema_for!(Transcript),
         // Its file is written with the vectors, and its members stand as they do there.
         SchemaOf::Vector => return run::json(&Vector::schema()),
@@ -44,6 +50,7 @@ mod tests {
             (SchemaOf::Requirements, "scenarios/schema/requirements.schema.json"),
             (SchemaOf::Ambiguities, "scenarios/schema/ambiguities.schema.json"),
             (SchemaOf::Report, "scenarios/schema/report.schema.json"),
+            (SchemaOf::Diff, "scenarios/schema/diff.schema.json"),
             (SchemaOf::Transcript, "scenarios/schema/transcript.schema.json"),
             (SchemaOf::Vector, "vectors/schema/vector.schema.json"),
         ] {

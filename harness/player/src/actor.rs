@@ -303,6 +303,7 @@ impl<'a> Actor<'a> {
             return Ok(());
         }
         let ready = self.prepare(send).await?;
+        self.world.controls.pace.requests(1).await;
         let link = self.link_mut(&send.on)?;
         let request = raw::oddly(outgoing(&ready.made, link.authority(send)), send.wire, link.transport)?;
         let port = link.port;
@@ -371,6 +372,7 @@ impl<'a> Actor<'a> {
 
     async fn together(&mut self, index: usize, sends: &[Send]) -> Result<(), Stop> {
         let mut tasks = Vec::new();
+        self.world.controls.pace.requests(sends.len()).await;
         for send in sends {
             let ready = self.prepare(send).await?;
             let link = self.link(&send.on)?;
@@ -422,6 +424,10 @@ impl<'a> Actor<'a> {
 
     fn record(&mut self, index: usize, send: &Send, ready: &Ready, reaction: Reaction, check: Option<String>) {
         let request = &ready.made.request;
+        if let Some(tap) = &self.world.controls.tap {
+            let authority = self.links.get(&send.on).map_or("", |link| &link.authority);
+            tap.sent(self.events.len(), send, authority, &ready.made, ready.proof_sent.as_deref());
+        }
         self.events.push(Event::Exchanged(Box::new(Exchanged {
             step: index,
             on: send.on.clone(),

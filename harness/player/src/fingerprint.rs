@@ -4,7 +4,8 @@ use ekmcheck_binding::{base64url, digest::sha256};
 use ekmcheck_forge::recipe::Exporters;
 
 /// 16 hexadecimal digits of SHA-256.
-pub(crate) fn fingerprint(text: &str) -> String {
+#[must_use]
+pub fn fingerprint(text: &str) -> String {
     sha256(text.as_bytes())[..8].iter().map(|b| format!("{b:02x}")).collect()
 }
 

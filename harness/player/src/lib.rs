@@ -6,9 +6,13 @@
 mod actor;
 mod fingerprint;
 mod floor;
+pub mod keylog;
 pub mod network;
+pub mod pace;
 pub mod run;
 pub mod serve;
 pub mod subject;
+pub mod tap;
 pub mod vectors;
+pub mod workbench;
 pub mod world;

@@ -13,7 +13,7 @@ use ekmcheck_suite::{
     case::{Case, Transport},
     judge::judge,
     outcome::Outcome,
-    report::{Cost, Report},
+    report::{Cost, Report, Unit},
     requirement::Ledger,
     transcript::{Event, Transcript},
 };
@@ -63,6 +63,17 @@ pub enum Pick {
     All,
     /// On one of them; the number says which, so that runs with other numbers take turns. The cases of these ids on all.
     Turn(usize, Arc<BTreeSet<String>>),
+    /// On those of the plan's where these units have it.
+    Only(Arc<BTreeSet<Unit>>),
+}
+
+impl Plan {
+    /// What would be played.
+    #[must_use]
+    pub fn units(&self) -> BTreeSet<Unit> {
+        let named = |(case, transport): (usize, _)| Some((self.cases.get(case)?.id.clone(), transport));
+        units(self).into_iter().filter_map(named).collect()
+    }
 }
 
 /// One case on one transport, played and judged.
@@ -160,7 +171,19 @@ fn signatures(all: &[Played]) -> (usize, usize) {
 async fn unit(world: &Arc<World>, plan: &Plan, case: &Case, transport: Transport, unique: &AtomicU64) -> Played {
     let mut transcripts = Vec::new();
     for play in case.plays(plan.subject.clock_moves()) {
+        let of = |events| Transcript { case: case.id.clone(), transport, temper: play.temper, events };
         let number = unique.fetch_add(1 << 10, Ordering::Relaxed);
+        // Whoever waits for its turn has not begun.
+        let connections = match world.controls.pace.connections(&play).await {
+            Ok(held) => held,
+            Err(too_many) => {
+                transcripts.push(of(vec![Event::NotTestable(too_many.to_string())]));
+                continue;
+            }
+        };
+        if let Some(tap) = &world.controls.tap {
+            tap.next_play();
+        }
         let played = async {
             let started = plan.subject.start(world, play.transports(transport), play.places()).await;
             let started = started?;
@@ -169,18 +192,15 @@ async fn unit(world: &Arc<World>, plan: &Plan, case: &Case, transport: Transport
                     .await;
             Ok::<_, String>(transcript)
         };
-        let broken = |why: String| Transcript {
-            case: case.id.clone(),
-            transport,
-            temper: play.temper,
-            events: vec![Event::Broken(why)],
-        };
-        let limit = PLAY + REPEATED * play.repeated().min(u32::from(u16::MAX));
+        let broken = |why: String| of(vec![Event::Broken(why)]);
+        let repeated = REPEATED * play.repeated().min(u32::from(u16::MAX));
+        let limit = PLAY + repeated + world.controls.pace.longer(&play, plan.jobs);
         transcripts.push(match tokio::time::timeout(limit, played).await {
             Ok(Ok(transcript)) => transcript,
             Ok(Err(why)) => broken(format!("the subject did not start: {why}")),
             Err(_) => broken(format!("not finished within {} s", limit.as_secs())),
         });
+        drop(connections);
     }
     Played { outcome: judge(case, &plan.ledger, transport, &transcripts), transcripts }
 }
@@ -196,6 +216,9 @@ fn units(plan: &Plan) -> Vec<(usize, Transport)> {
             let chosen = match &plan.pick {
                 Pick::Turn(turn, on_all) if !applicable.is_empty() && !on_all.contains(&case.id) => {
                     vec![applicable[(index + turn) % applicable.len()]]
+                }
+                Pick::Only(units) => {
+                    applicable.into_iter().filter(|t| units.contains(&(case.id.clone(), *t))).collect()
                 }
                 _ => applicable,
             };

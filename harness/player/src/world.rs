@@ -25,6 +25,8 @@ use ekmcheck_suite::{
 };
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 
+use crate::{keylog::KeyLogFile, pace::Pace, tap::Tap};
+
 /// Why a world could not be made.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -45,6 +47,18 @@ pub struct World {
     pub(crate) clock: Clock,
     servers: Mutex<HashMap<(Habit, ClientCa), Arc<Prepared>>>,
     clients: Mutex<HashMap<ClientKey, Arc<ClientTls>>>,
+    pub(crate) controls: Controls,
+}
+
+/// How plays are watched and bounded; by default not at all.
+#[derive(Default)]
+pub struct Controls {
+    /// Bounds.
+    pub pace: Pace,
+    /// Where the secrets of client connections are logged.
+    pub key_log: Option<Arc<KeyLogFile>>,
+    /// Where what is sent is left.
+    pub tap: Option<Arc<Tap>>,
 }
 
 /// A client's TLS settings.
@@ -88,7 +102,13 @@ impl World {
     }
 
     fn of(pki: Pki, issuer: Issuer, clock: Clock) -> Self {
-        Self { pki, issuer, clock, servers: Mutex::default(), clients: Mutex::default() }
+        Self { pki, issuer, clock, servers: Mutex::default(), clients: Mutex::default(), controls: Controls::default() }
+    }
+
+    /// The same world, whose plays are watched and bounded.
+    #[must_use]
+    pub fn with(self, controls: Controls) -> Self {
+        Self { controls, ..self }
     }
 
     /// The time, in Unix seconds.
@@ -156,6 +176,10 @@ impl World {
             resumption: key.resumption,
             exporters: exporter_requests(),
         })?;
+        let made = match &self.controls.key_log {
+            Some(log) => made.logging_to(log.clone()),
+            None => made,
+        };
         clients.insert(key.clone(), made.clone());
         Ok(made)
     }

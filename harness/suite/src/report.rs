@@ -1,8 +1,15 @@
 //! The result of a run as data (`report.json`) and as text for a terminal.
 
+mod again;
+mod baseline;
+mod diff;
+mod shard;
 mod terminal;
 
-pub use terminal::{Style, summary, timings};
+pub use baseline::{Baseline, Known};
+pub use diff::{Change, Difference, Kind, difference};
+pub use shard::{MergeFaults, Shard, Unit, deal, merge};
+pub use terminal::{Style, plain, summary, timings};
 
 use std::collections::BTreeMap;
 
@@ -37,10 +44,18 @@ pub struct Counts {
     pub inconclusive: usize,
     /// Ended by a fault of the harness.
     pub errors: usize,
+    /// Not as required, and tolerated by the list of known failures; counted here and nowhere else.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub known: usize,
     /// Cannot be tested on this subject.
     pub not_testable: usize,
     /// Selected and not played: the run was cut short.
     pub not_executed: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde calls")]
+fn is_none(number: &usize) -> bool {
+    *number == 0
 }
 
 impl Counts {
@@ -58,6 +73,7 @@ impl Counts {
             observed: count(Verdict::Observed),
             inconclusive: count(Verdict::Inconclusive),
             errors: count(Verdict::Error),
+            known: 0,
             not_testable,
             not_executed: selected.saturating_sub(outcomes.len()),
         }
@@ -113,6 +129,8 @@ pub struct RequirementSummary {
 pub enum Conclusion {
     /// 0: every applicable case was played or is known to be untestable, and none is against a MUST.
     Conformant,
+    /// 0: nothing is wrong but what the list of known failures tolerates. Not conformant, and no worse than known.
+    AsKnown,
     /// 1: something is against a MUST.
     NotConformant,
     /// 3: nothing, or not all, was played to a conclusion.
@@ -126,7 +144,7 @@ impl Conclusion {
     #[must_use]
     pub fn exit_status(self) -> u8 {
         match self {
-            Self::Conformant => 0,
+            Self::Conformant | Self::AsKnown => 0,
             Self::NotConformant => 1,
             Self::Incomplete => 3,
             Self::HarnessFault => 4,
@@ -162,6 +180,15 @@ pub struct Report {
     pub transports: Vec<Transport>,
     /// The seed of the run.
     pub seed: u64,
+    /// The folder that the cases were read from, where it is not the embedded ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scenarios: Option<String>,
+    /// The part of the selection that this is about, where it is not all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<Shard>,
+    /// What the list of known failures came to, if there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Baseline>,
     /// What it comes to.
     pub conclusion: Conclusion,
     /// How many cases ended how.
@@ -193,6 +220,9 @@ impl Report {
             draft: DRAFT.to_owned(),
             transports,
             seed,
+            scenarios: None,
+            shard: None,
+            baseline: None,
             conclusion: Conclusion::of(&counts),
             counts,
             cost,

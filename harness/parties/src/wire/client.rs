@@ -122,6 +122,16 @@ impl ClientTls {
         Ok(Arc::new(Self { config, quic, exporters: settings.exporters, resumption: settings.resumption }))
     }
 
+    /// The same client, which has the secrets of its connections logged. Cheap.
+    #[must_use]
+    pub fn logging_to(&self, log: Arc<dyn rustls::KeyLog>) -> Arc<Self> {
+        let mut config = rustls::ClientConfig::clone(&self.config);
+        config.key_log = log;
+        let config = Arc::new(config);
+        let quic = self.quic.as_ref().and_then(|_| quic::client_config(Arc::clone(&config)).ok());
+        Arc::new(Self { config, quic, exporters: self.exporters.clone(), resumption: self.resumption })
+    }
+
     /// The same client with no session remembered. Cheap.
     #[must_use]
     pub fn forgetful(&self) -> Arc<Self> {

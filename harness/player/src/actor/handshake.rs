@@ -86,6 +86,10 @@ impl<'a> Actor<'a> {
             replaces_closed,
         };
         let place = link.connect.to;
+        if let Some(tap) = &self.world.controls.tap {
+            let exporters = self.link(name)?.exporters.clone();
+            tap.opened(self.events.len(), &exporters);
+        }
         self.events.push(Event::Connected(event));
         self.settled(place).await;
         Ok(())

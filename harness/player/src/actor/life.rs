@@ -66,6 +66,7 @@ impl Actor<'_> {
     /// matter.
     pub(super) async fn abandon(&mut self, send: &Send) -> Result<(), Stop> {
         let ready = self.prepare(send).await?;
+        self.world.controls.pace.requests(1).await;
         let link = self.link_mut(&send.on)?;
         let request = outgoing(&ready.made, link.authority(send));
         let Some(connection) = link.connection.take() else {

@@ -25,6 +25,7 @@ impl Actor<'_> {
         for send in sends {
             ready.push(self.prepare(send).await?);
         }
+        self.world.controls.pace.requests(sends.len()).await;
         let link = self.link(&first.on)?;
         let (authority, port) = (link.authority.clone(), link.port);
         let sender = link.connection.as_ref().map(|connection| connection.sender());

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Conclusion, Report};
+use super::{Conclusion, Report, Shard};
 use crate::{
     case::{Basis, Level},
     outcome::{Outcome, Verdict},
@@ -56,6 +56,7 @@ pub fn summary(report: &Report, ledger: &Ledger, style: Style) -> String {
     ] {
         others(&mut out, report, verdict, title, style);
     }
+    known(&mut out, report, style);
     counts(&mut out, report, style);
     out
 }
@@ -72,7 +73,8 @@ fn deviations(out: &mut String, report: &Report, ledger: &Ledger, verdict: Verdi
         let same = |one: &Outcome, other: &Outcome| one.id == other.id && one.seen == other.seen;
         let mut cases: Vec<Vec<&Outcome>> = Vec::new();
         for outcome in &report.cases {
-            if !outcome.requirements.iter().any(|r| r.id == summary.id && r.verdict == verdict) {
+            let deviates = outcome.requirements.iter().any(|r| r.id == summary.id && r.verdict == verdict);
+            if !deviates || report.known(outcome).is_some() {
                 continue;
             }
             match cases.iter_mut().find(|c| same(c[0], outcome)) {
@@ -105,12 +107,12 @@ fn deviation(out: &mut String, report: &Report, requirement: &str, transports: &
     line(out, &format!("    expected  {}", outcome.expected));
     line(out, &format!("    seen      {}", plain(&outcome.seen)));
     line(out, &format!("    reason    {}", plain(reason.unwrap_or_default())));
-    let again = format!("ekmcheck run --subject {} --transport {} --filter {}", report.subject, names[0], outcome.id);
-    line(out, &format!("    {}again     {}{}", style.faint, plain(&again), style.reset));
+    line(out, &format!("    {}again     {}{}", style.faint, plain(&report.again(outcome)), style.reset));
 }
 
 fn others(out: &mut String, report: &Report, verdict: Verdict, title: &str, style: Style) {
-    let cases: Vec<&Outcome> = report.cases.iter().filter(|o| o.verdict == verdict).collect();
+    let of = |o: &&Outcome| o.verdict == verdict && report.known(o).is_none();
+    let cases: Vec<&Outcome> = report.cases.iter().filter(of).collect();
     if cases.is_empty() {
         return;
     }
@@ -132,6 +134,29 @@ fn others(out: &mut String, report: &Report, verdict: Verdict, title: &str, styl
         if same.len() > SHOWN {
             line(out, &format!("    and {} more", same.len() - SHOWN));
         }
+    }
+}
+
+/// What the list of known failures tolerated, and what is wrong with it.
+fn known(out: &mut String, report: &Report, style: Style) {
+    let Some(baseline) = &report.baseline else { return };
+    if !baseline.known.is_empty() {
+        line(out, "");
+        line(out, &format!("{}known and tolerated{}", style.doubtful, style.reset));
+    }
+    for known in &baseline.known {
+        let (on, link) = (known.transport.name(), known.link.as_deref().unwrap_or_default());
+        line(
+            out,
+            &format!("  {} on {on}  {}: {} {}", known.id, known.verdict.name(), plain(&known.reason), plain(link)),
+        );
+    }
+    if !baseline.faults.is_empty() {
+        line(out, "");
+        line(out, &format!("{}the list of known failures is not right{}", style.bad, style.reset));
+    }
+    for fault in &baseline.faults {
+        line(out, &format!("  {}", plain(fault)));
     }
 }
 
@@ -158,10 +183,20 @@ fn counts(out: &mut String, report: &Report, style: Style) {
             counts.applicable, counts.executed, counts.not_testable, counts.not_executed
         ),
     );
+    if let Some(shard) = &report.shard {
+        let Shard { number, of, elsewhere } = shard;
+        line(
+            out,
+            &format!(
+                "  shard {number}/{of}: {elsewhere} more are no part of this; `ekmcheck merge` puts them together"
+            ),
+        );
+    }
+    let known = if report.baseline.is_some() { format!("   known {}", counts.known) } else { String::new() };
     line(
         out,
         &format!(
-            "  passed {}   failed {}   warned {}   observed {}   inconclusive {}   harness faults {}",
+            "  passed {}   failed {}   warned {}   observed {}   inconclusive {}   harness faults {}{known}",
             counts.passed, counts.failed, counts.warned, counts.observed, counts.inconclusive, counts.errors
         ),
     );
@@ -182,6 +217,9 @@ fn counts(out: &mut String, report: &Report, style: Style) {
     let (colour, word) = match report.conclusion {
         Conclusion::Conformant if counts.warned > 0 => (style.good, "conformant, with warnings."),
         Conclusion::Conformant => (style.good, "conformant."),
+        Conclusion::AsKnown => {
+            (style.doubtful, "not conformant, as known: nothing but what the list of known failures has.")
+        }
         Conclusion::NotConformant => (style.bad, "not conformant."),
         Conclusion::Incomplete if counts.executed == 0 => (style.doubtful, "incomplete: nothing was played."),
         Conclusion::Incomplete => (style.doubtful, "incomplete."),
@@ -214,7 +252,8 @@ pub fn timings(report: &Report) -> String {
 }
 
 /// A subject's words may try to steer the terminal.
-fn plain(text: &str) -> String {
+#[must_use]
+pub fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 

@@ -1,0 +1,225 @@
+//! `ekmcheck proof` and `ekmcheck exporter`: single proofs and connections, for whoever looks for a mistake.
+
+use std::{
+    fs,
+    io::Read as _,
+    net::{SocketAddr, ToSocketAddrs as _},
+    path::Path,
+};
+
+use ekmcheck_player::workbench::{
+    self, ExportError, IngredientError, Ingredients, Inspection, Make, Target, Verify, Weight,
+};
+use ekmcheck_suite::report::plain;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+use crate::{
+    Trouble,
+    args::{ExporterArgs, IngredientArgs, MakeArgs, ProofAction, VerifyArgs},
+    note, print,
+    run::{self, COLOURS},
+};
+
+/// The longest text that is read from standard input or a file, in octets.
+const LONGEST: u64 = 1 << 20;
+
+/// Inspects, verifies or makes a proof. 1 where the proof is to be refused.
+pub(crate) fn proof(action: &ProofAction) -> Result<u8, Trouble> {
+    match action {
+        ProofAction::Inspect { proof } => {
+            let text = given(proof, "PROOF")?;
+            let inspection = workbench::inspect(&text);
+            print(&shown(&inspection, run::now()?));
+            Ok(u8::from(inspection.is_wrong()))
+        }
+        ProofAction::Verify(args) => verify(args),
+        ProofAction::Make(args) => make(args),
+    }
+}
+
+/// A text, or with `-` what comes on standard input; one line end at its end is the terminal's, or the editor's.
+fn given(text: &str, what: &str) -> Result<String, Trouble> {
+    if text != "-" {
+        return Ok(text.to_owned());
+    }
+    let mut read = String::new();
+    let trouble = |e: std::io::Error| Trouble::Given(format!("{what}: standard input: {e}"));
+    std::io::stdin().take(LONGEST).read_to_string(&mut read).map_err(trouble)?;
+    let read = read.strip_suffix('\n').unwrap_or(&read);
+    Ok(read.strip_suffix('\r').unwrap_or(read).to_owned())
+}
+
+fn file(path: &Path) -> Result<Vec<u8>, Trouble> {
+    let trouble = |e: std::io::Error| Trouble::Given(format!("{}: {e}", path.display()));
+    let mut octets = Vec::new();
+    fs::File::open(path).and_then(|f| f.take(LONGEST).read_to_end(&mut octets)).map_err(trouble)?;
+    Ok(octets)
+}
+
+/// The parts of a proof, and what is to be said of them.
+fn shown(inspection: &Inspection, now: i64) -> String {
+    let mut out = String::new();
+    for (name, text) in [("header", &inspection.header), ("claims", &inspection.claims)] {
+        let text = text.as_ref().map_or("(cannot be decoded)".to_owned(), |t| plain(t));
+        out.push_str(&format!("{name:<10} {text}\n"));
+    }
+    let signature = inspection.signature.map_or("(none)".to_owned(), |n| format!("{n} octets, not verified here"));
+    out.push_str(&format!("signature  {signature}\n"));
+    if let Some(issued) = inspection.issued {
+        out.push_str(&format!("iat        {}\n", in_words(issued, now)));
+    }
+    for finding in &inspection.findings {
+        let (colour, word) = match finding.weight {
+            Weight::Wrong => (COLOURS.bad, "wrong"),
+            Weight::Note => (COLOURS.doubtful, "note"),
+        };
+        let place = if finding.place.is_empty() { "proof" } else { &finding.place };
+        out.push_str(&format!("{colour}{word}{}  {}: {}\n", COLOURS.reset, plain(place), plain(&finding.what)));
+    }
+    if !inspection.is_wrong() {
+        out.push_str(&format!("{}the form is right{}\n", COLOURS.good, COLOURS.reset));
+    }
+    out
+}
+
+/// A time in Unix seconds as a date, and how long ago it was.
+fn in_words(seconds: f64, now: i64) -> String {
+    let whole = seconds.floor() as i64;
+    let date = OffsetDateTime::from_unix_timestamp(whole).ok().and_then(|t| t.format(&Rfc3339).ok());
+    let ago = now.saturating_sub(whole);
+    let (distance, word) = if ago < 0 { (ago.unsigned_abs(), "from now") } else { (ago.unsigned_abs(), "ago") };
+    let length = match distance {
+        0..120 => format!("{distance} s"),
+        120..7200 => format!("{} min", distance / 60),
+        7200..172_800 => format!("{} h", distance / 3600),
+        _ => format!("{} days", distance / 86_400),
+    };
+    format!("{}, {length} {word}", date.unwrap_or_else(|| "beyond all dates".to_owned()))
+}
+
+fn ingredients(args: &IngredientArgs) -> Result<Ingredients, Trouble> {
+    let certificate = file(&args.certificate)?;
+    Ingredients::new(&args.token, &certificate, &args.ekm).map_err(unusable)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the form that map_err calls")]
+fn unusable(error: IngredientError) -> Trouble {
+    Trouble::Given(error.to_string())
+}
+
+fn verify(args: &VerifyArgs) -> Result<u8, Trouble> {
+    let of = ingredients(&args.of)?;
+    let text = given(&args.proof, "PROOF")?;
+    let now = args.now.map_or_else(run::now, Ok)?;
+    let what =
+        Verify { proof: &text, of: &of, method: args.method.as_deref(), url: args.url.as_deref(), now: now as f64 };
+    let verdict = workbench::verify(&what).map_err(unusable)?;
+    let mut out = String::new();
+    for held in &verdict.held {
+        out.push_str(&format!("{}held{}     {held}\n", COLOURS.good, COLOURS.reset));
+    }
+    if let Some((check, why)) = &verdict.refused {
+        out.push_str(&format!("{}refused{}  {check}: {}\n", COLOURS.bad, COLOURS.reset, plain(why)));
+        let inspection = workbench::inspect(&text);
+        if let (Some(issued), "iat") = (inspection.issued, *check) {
+            out.push_str(&format!("  iat is {}\n", in_words(issued, now)));
+        }
+    }
+    for hint in &verdict.hints {
+        out.push_str(&format!("  {}\n", plain(hint)));
+    }
+    for skipped in &verdict.skipped {
+        out.push_str(&format!("{}skipped{}  {}\n", COLOURS.faint, COLOURS.reset, plain(skipped)));
+    }
+    if verdict.refused.is_none() {
+        out.push_str(&format!("{}accepted{}\n", COLOURS.good, COLOURS.reset));
+    }
+    print(&out);
+    Ok(u8::from(verdict.refused.is_some()))
+}
+
+fn make(args: &MakeArgs) -> Result<u8, Trouble> {
+    let of = ingredients(&args.of)?;
+    let key = String::from_utf8(file(&args.key)?).map_err(|_| {
+        Trouble::Given(format!("{}: not PEM\n  mend: give unencrypted PKCS#8 in PEM", args.key.display()))
+    })?;
+    let with = Make {
+        jti: args.jti.as_deref(),
+        htm: args.htm.as_deref(),
+        htu: args.htu.as_deref(),
+        now: args.now.map_or_else(run::now, Ok)?,
+    };
+    print(&(workbench::make(&of, &key, &with).map_err(unusable)? + "\n"));
+    Ok(0)
+}
+
+/// Connects and prints what the connection exports.
+pub(crate) fn exporter(args: &ExporterArgs) -> Result<u8, Trouble> {
+    let (name, addr) = resolved(&args.target)?;
+    if !addr.ip().is_loopback() && !args.allow_remote {
+        return Err(Trouble::Given(format!(
+            "{addr} is another machine\n  mend: add --allow-remote if you may connect to it"
+        )));
+    }
+    let chain = args.client_cert.as_deref().map(file).transpose()?;
+    let key = args.client_key.as_deref().map(file).transpose()?;
+    let ca = file(&args.ca)?;
+    let target = Target {
+        addr,
+        name: args.server_name.as_deref().unwrap_or(&name),
+        transport: args.transport,
+        client: chain.as_deref().zip(key.as_deref()),
+        ca: &ca,
+        now: args.now.map_or_else(run::now, Ok)?,
+    };
+    let exported = run::runtime()?.block_on(workbench::export(&target)).map_err(|error| match error {
+        ExportError::Given(what) => Trouble::Given(what),
+        other => Trouble::Given(format!(
+            "{addr}: {other}\n  mend: see that the server listens there and takes this client's certificate, and that --ca issued its own"
+        )),
+    })?;
+    let mut out = format!(
+        "{addr} over {}  {}  {} handshake\n",
+        args.transport.name(),
+        plain(&exported.suite),
+        exported.handshake
+    );
+    let right = exported.values.first().map(|v| v.text.clone()).unwrap_or_default();
+    for value in &exported.values {
+        let (colour, same) = match value.name {
+            "right" => (COLOURS.good, ""),
+            _ if value.text == right => (COLOURS.faint, "  (the same as the right one here)"),
+            _ => ("", ""),
+        };
+        out.push_str(&format!("{colour}{:<22}{} {}\n", value.name, COLOURS.reset, value.text));
+        out.push_str(&format!("  {}{}{same}{}\n", COLOURS.faint, value.how, COLOURS.reset));
+    }
+    print(&out);
+    note("these are values of one connection, which has ended; compare them with what the server logged for it");
+    Ok(0)
+}
+
+/// Host and port, and the address that they stand for.
+fn resolved(target: &str) -> Result<(String, SocketAddr), Trouble> {
+    let trouble =
+        |what: String| Trouble::Given(format!("{target}: {what}\n  mend: give HOST:PORT, such as localhost:8443"));
+    let (host, _) = target.rsplit_once(':').ok_or_else(|| trouble("no port".to_owned()))?;
+    let mut addresses = target.to_socket_addrs().map_err(|e| trouble(e.to_string()))?;
+    // The harness's sockets are IPv4.
+    let addr = addresses.find(SocketAddr::is_ipv4).ok_or_else(|| trouble("has no IPv4 address".to_owned()))?;
+    Ok((host.to_owned(), addr))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_in_words() {
+        let words = |seconds| in_words(seconds, 1_760_000_000);
+        assert_eq!(words(1_760_000_000.0), "2025-10-09T08:53:20Z, 0 s ago");
+        assert_eq!(words(1_760_000_090.0), "2025-10-09T08:54:50Z, 90 s from now");
+        assert_eq!(words(1_759_996_000.0), "2025-10-09T07:46:40Z, 66 min ago");
+        assert!(words(1.76e12).ends_with("days from now") && words(1e300).starts_with("beyond all dates"));
+    }
+}

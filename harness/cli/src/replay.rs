@@ -1,0 +1,82 @@
+//! `ekmcheck replay`.
+
+use std::sync::Arc;
+
+use ekmcheck_player::{
+    run::{Pick, Plan},
+    subject::Subject,
+    tap::Tap,
+    world::{Controls, World},
+};
+use ekmcheck_suite::{case::Case, load::suggestion};
+
+use crate::{
+    Trouble,
+    args::ReplayArgs,
+    note, print, run, scenarios,
+    trace::{Trace, trace},
+};
+
+/// Plays one case, prints what happened step by step, and ends as a run of it would.
+pub(crate) fn replay(args: &ReplayArgs) -> Result<u8, Trouble> {
+    let subject = Subject::parse(&args.subject).map_err(Trouble::Given)?;
+    let all = scenarios::all(args.scenarios.as_deref())?;
+    let case = all.cases.iter().find(|c| c.id == args.case).ok_or_else(|| {
+        let hint = suggestion(&args.case, all.cases.iter().map(|c| c.id.as_str()));
+        Trouble::Given(format!("there is no case {:?}; {hint} (`ekmcheck list` shows all)", args.case))
+    })?;
+    let mut transports = run::transports(&args.transport);
+    transports.retain(|t| case.applies_to(*t));
+    if transports.is_empty() {
+        let on: Vec<&str> = case.transports.iter().flatten().map(|t| t.name()).collect();
+        return Err(Trouble::Given(format!(
+            "{} is played on {} only\n  mend: name one of these",
+            case.id,
+            on.join(", ")
+        )));
+    }
+    if args.transport.is_empty() {
+        transports.truncate(1);
+    }
+    if args.show_secrets {
+        note("what follows holds secrets: tokens, proofs and exporter values of this run");
+    }
+    let controls = run::controls(&args.bounds)?;
+    let ledger = Arc::new(all.ledger);
+    let plan = |transport| Plan {
+        subject: subject.clone(),
+        cases: Arc::new(vec![Case::clone(case)]),
+        ledger: ledger.clone(),
+        transports: vec![transport],
+        pick: Pick::All,
+        // What is tapped must come in order.
+        jobs: 1,
+        seed: args.seed,
+        rounds: u32::MAX,
+        measure_floor: false,
+    };
+    run::runtime()?.block_on(async {
+        let tap = Arc::new(Tap::default());
+        let world = World::at(run::now()?).map_err(|e| Trouble::Harness(e.to_string()))?;
+        let world = Arc::new(world.with(Controls { tap: Some(tap.clone()), ..controls }));
+        let mut status = 0;
+        for transport in transports {
+            let run = ekmcheck_player::run::run(world.clone(), plan(transport), |_| {}, std::future::pending());
+            let (report, played) = run.await;
+            let seen = tap.take();
+            for played in &played {
+                print(&trace(&Trace {
+                    case,
+                    ledger: &ledger,
+                    subject: &report.subject,
+                    played,
+                    seen: &seen,
+                    show_secrets: args.show_secrets,
+                    style: run::COLOURS,
+                }));
+            }
+            status = status.max(run::status(&report, false));
+        }
+        Ok(status)
+    })
+}

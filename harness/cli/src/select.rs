@@ -1,0 +1,90 @@
+//! What of all cases is played, and on which transports.
+
+use std::{collections::BTreeSet, fs, path::Path, sync::Arc};
+
+use ekmcheck_player::run::{Pick, Plan};
+use ekmcheck_suite::{
+    ambiguity::Register,
+    case::Case,
+    load::suggestion,
+    outcome::Verdict,
+    report::{Report, Shard, Unit, deal},
+};
+
+use crate::{
+    Trouble,
+    args::{PartArgs, Selection},
+    note, scenarios,
+};
+
+/// The cases that every kind of selection agrees on.
+pub(crate) fn cases(all: Vec<Case>, register: &Register, selection: &Selection) -> Result<Vec<Case>, Trouble> {
+    for id in &selection.ambiguity {
+        if !register.ambiguities.iter().any(|e| e.id == *id) {
+            let hint = suggestion(id, register.ambiguities.iter().map(|e| e.id.as_str()));
+            return Err(Trouble::Given(format!(
+                "--ambiguity {id}: there is no such question; {hint} (`ekmcheck ambiguities` shows all)"
+            )));
+        }
+    }
+    for hint in scenarios::unmatched(&all, &selection.filter) {
+        note(&hint);
+    }
+    let Selection { level, basis, ambiguity, .. } = selection;
+    let mut cases = scenarios::select(all, &selection.filter);
+    cases.retain(|case| {
+        (level.is_empty() || level.contains(&case.level))
+            && (basis.is_empty() || basis.contains(&case.basis))
+            && (ambiguity.is_empty() || case.ambiguity.as_ref().is_some_and(|a| ambiguity.contains(a)))
+    });
+    Ok(cases)
+}
+
+/// Reads a `report.json`.
+pub(crate) fn report(path: &Path) -> Result<Report, Trouble> {
+    let trouble = |what: String| {
+        Trouble::Given(format!("{}: {what}\n  mend: give the report.json of an ekmcheck run", path.display()))
+    };
+    let text = fs::read_to_string(path).map_err(|e| trouble(e.to_string()))?;
+    serde_json::from_str(&text).map_err(|e| trouble(e.to_string()))
+}
+
+/// The units of a report that are worth another try.
+fn failed(report: &Report) -> BTreeSet<Unit> {
+    let again = |v| matches!(v, Verdict::Fail | Verdict::Warn | Verdict::Inconclusive | Verdict::Error);
+    report.cases.iter().filter(|o| again(o.verdict)).map(|o| (o.id.clone(), o.transport)).collect()
+}
+
+/// Narrows the plan to what is to be played again, and then to the shard; says which, for the report.
+pub(crate) fn part(plan: &mut Plan, args: &PartArgs, earlier: Option<&Report>) -> Result<Option<Shard>, Trouble> {
+    let mut units = plan.units();
+    if let Some(earlier) = earlier {
+        let failed = failed(earlier);
+        let unknown: Vec<&str> = failed
+            .iter()
+            .filter(|(id, _)| !plan.cases.iter().any(|c| c.id == *id))
+            .map(|(id, _)| id.as_str())
+            .collect();
+        if let Some(first) = unknown.first() {
+            note(&format!("{} of what failed is not in the selection, {first} among them", unknown.len()));
+        }
+        if earlier.counts.not_executed > 0 {
+            note(&format!(
+                "that run was cut short: {} were not executed and are not played now",
+                earlier.counts.not_executed
+            ));
+        }
+        units = units.intersection(&failed).cloned().collect();
+    }
+    let shard = args.shard.map(|(number, of)| {
+        let all = units.len();
+        let own = deal(std::mem::take(&mut units), number, of);
+        let elsewhere = all - own.len();
+        units = own;
+        Shard { number, of, elsewhere }
+    });
+    if earlier.is_some() || shard.is_some() {
+        plan.pick = Pick::Only(Arc::new(units));
+    }
+    Ok(shard)
+}
