@@ -3,6 +3,7 @@
 mod ambiguities;
 mod args;
 mod list;
+mod reports;
 mod run;
 mod scenarios;
 mod schema;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         Some(Command::Run(args)) => run::run(&args),
         Some(Command::List(args)) => list::list(&args),
         Some(Command::Show(args)) => show::show(&args),
+        Some(Command::Report(args)) => reports::report(&args),
         Some(Command::Ambiguities(args)) => ambiguities::ambiguities(&args),
         Some(Command::Selftest(args)) => selftest::selftest(&args),
         Some(Command::Vectors(args)) => vectors::vectors(&args),

@@ -9,21 +9,19 @@ use std::{
 };
 
 use ekmcheck_player::{
-    run::{Pick, Plan, Played},
+    run::{Pick, Plan},
     subject::Subject,
     world::World,
 };
 use ekmcheck_suite::{
-    ambiguity,
     case::Transport,
-    outcome::Verdict,
-    report::{Conclusion, Report, Style, summary, timings},
+    report::{Style, summary, timings},
 };
 
 use crate::{
     Trouble,
     args::{Format, RunArgs, jobs},
-    note, print, scenarios,
+    note, print, reports, scenarios,
 };
 
 /// ANSI sequences; the stream that they are written to drops them where no terminal reads.
@@ -43,8 +41,8 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Trouble> {
     for hint in scenarios::unmatched(&all.cases, &args.selection.filter) {
         note(&hint);
     }
-    let cases = scenarios::select(all.cases, &args.selection.filter);
-    let ledger = Arc::new(all.ledger);
+    let cases = scenarios::select(all.cases.clone(), &args.selection.filter);
+    let ledger = Arc::new(all.ledger.clone());
     let mut transports = args.transport.clone();
     if transports.is_empty() {
         transports = Transport::ALL.to_vec();
@@ -63,8 +61,9 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Trouble> {
         rounds: u32::MAX,
         measure_floor: true,
     };
-    let (report, played) = runtime()?.block_on(async {
-        let world = Arc::new(World::at(now()?).map_err(|e| Trouble::Harness(e.to_string()))?);
+    let started = now()?;
+    let (mut report, played) = runtime()?.block_on(async {
+        let world = Arc::new(World::at(started).map_err(|e| Trouble::Harness(e.to_string()))?);
         let interrupted = async {
             // Without a handler the run simply cannot be interrupted gently.
             if tokio::signal::ctrl_c().await.is_err() {
@@ -73,26 +72,22 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Trouble> {
         };
         Ok::<_, Trouble>(ekmcheck_player::run::run(world, plan, |_| {}, interrupted).await)
     })?;
-    write(&args.report, &report, &played)?;
-    write_file(&args.report, "ambiguities.md", &ambiguity::page(&all.register, std::slice::from_ref(&report)))?;
+    report.started = Some(started);
+    let shown = reports::save(args, &all, &report, &played)?;
     match args.format {
-        Format::Json => print(&json(&report)?),
+        Format::Json => print(&reports::json(&report)?),
         Format::Human => {
             print(&summary(&report, &ledger, COLOURS));
             if args.timings {
                 print(&timings(&report));
             }
-            print(&format!("report: {}\n", args.report.join("report.json").display()));
+            print(&format!("report: {}\n", shown.display()));
         }
     }
     if report.counts.applicable == 0 {
         note("nothing was selected; `ekmcheck list` shows the cases");
     }
-    Ok(match report.conclusion {
-        Conclusion::Conformant if args.strict && report.counts.warned > 0 => Conclusion::NotConformant,
-        conclusion => conclusion,
-    }
-    .exit_status())
+    Ok(report.conclusion.strictly(args.strict, &report.counts).exit_status())
 }
 
 /// A runtime with the number of threads that the machine has cores.
@@ -129,14 +124,4 @@ pub(crate) fn writable(directory: &Path, name: &str) -> Result<(), Trouble> {
     let trouble = |e: std::io::Error| Trouble::Given(format!("{}: {e}", path.display()));
     fs::create_dir_all(directory).map_err(trouble)?;
     fs::OpenOptions::new().append(true).create(true).open(&path).map(drop).map_err(trouble)
-}
-
-fn write(directory: &Path, report: &Report, played: &[Played]) -> Result<(), Trouble> {
-    write_file(directory, "report.json", &json(report)?)?;
-    let mut lines = String::new();
-    for transcript in played.iter().filter(|p| p.outcome.verdict != Verdict::Pass).flat_map(|p| &p.transcripts) {
-        lines.push_str(&serde_json::to_string(transcript).map_err(|e| Trouble::Harness(e.to_string()))?);
-        lines.push('\n');
-    }
-    write_file(directory, "transcripts.ndjson", &lines)
 }

@@ -133,6 +133,12 @@ impl Conclusion {
         }
     }
 
+    /// The same, or not conformant where warnings count as violations and there are some.
+    #[must_use]
+    pub fn strictly(self, strict: bool, counts: &Counts) -> Self {
+        if strict && self == Self::Conformant && counts.warned > 0 { Self::NotConformant } else { self }
+    }
+
     /// From the counts. A violation found stands, whatever else went wrong.
     #[must_use]
     pub fn of(counts: &Counts) -> Self {
@@ -162,6 +168,9 @@ pub struct Report {
     pub transports: Vec<Transport>,
     /// The seed of the run.
     pub seed: u64,
+    /// When the run began, in seconds since 1970; none where nobody said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started: Option<i64>,
     /// What it comes to.
     pub conclusion: Conclusion,
     /// How many cases ended how.
@@ -193,6 +202,7 @@ impl Report {
             draft: DRAFT.to_owned(),
             transports,
             seed,
+            started: None,
             conclusion: Conclusion::of(&counts),
             counts,
             cost,
