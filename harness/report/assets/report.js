@@ -141,13 +141,13 @@
     const result = c.results.find((r) => data.transports[r.transport] === transport) ??
       c.results.find((r) => ["error", "fail", "inconclusive", "warn"].includes(r.verdict)) ?? c.results[0];
     const name = data.transports[result.transport];
-    at.replaceChildren(
+    at.replaceChildren(...[
       el("p", { class: "crumb" }, el("a", { href: "#/cases" }, "Cases"), " / ", c.id.split(".").slice(0, -1).join(".")),
       el("h2", { id: "case-title", tabindex: "-1" }, el("code", {}, c.id)),
       el("p", { class: "statement" }, c.title),
       el("p", { class: "facts" }, el("span", { class: "tag" }, `${c.basis} ${c.level}`), clause(c.clause, c.clause_address),
         el("span", {}, c.rows.join(" ")), c.ambiguity && el("a", { href: "#/ambiguities" }, c.ambiguity)),
-      c.note && el("p", { class: "note" }, c.note),
+      c.note ? el("p", { class: "note" }, c.note) : [],
       el("ul", { class: "transports", "aria-label": "Transports" }, c.results.map((r) => {
         const other = data.transports[r.transport];
         return el("li", {}, el("a", { href: link(c.id, other), class: `mark ${r.verdict}`, "aria-current": r === result ? "true" : undefined },
@@ -165,7 +165,8 @@
             el("td", {}, verdict(v), why !== null && el("p", {}, text(why))));
         }))),
       el("h3", { class: "part" }, "Traces"),
-      traces(c.id, name));
+      traces(c.id, name),
+    ].flat());
   }
 
   function traces(id, transport) {
@@ -256,6 +257,7 @@
     $(`${view}-title`)?.focus({ preventScroll: true });
   }
 
+  document.body.classList.add("scripted");
   for (const live of document.querySelectorAll(".live")) live.hidden = false;
   form.addEventListener("input", filtered);
   form.addEventListener("submit", (e) => e.preventDefault());

@@ -21,26 +21,30 @@ pub(crate) fn summary(material: &Material<'_>) -> Markup {
     html! {
         h2 #summary-title .unseen tabindex="-1" { "Summary" }
         (bar(counts))
-        ul .counts {
-            @for (verdict, name, count) in shares(counts) {
-                li .(verdict) .none[count == 0] { a href={ "#/cases?verdict=" (verdict) } { b { (count) } " " (name) } }
+        div .figures {
+            div {
+                ul .counts {
+                    @for (verdict, name, count) in shares(counts) {
+                        li .(verdict) .none[count == 0] { a href={ "#/cases?verdict=" (verdict) } { b { (count) } " " (name) } }
+                    }
+                    @if counts.not_executed > 0 { li .not-executed { b { (counts.not_executed) } " not executed" } }
+                }
+                p .sum {
+                    (counts.applicable) " applicable = " (counts.executed) " executed + " (counts.not_testable)
+                    " not testable + " (counts.not_executed) " not executed. One case on one transport is one result."
+                }
             }
-            @if counts.not_executed > 0 { li .not-executed { b { (counts.not_executed) } " not executed" } }
-        }
-        p .sum {
-            (counts.applicable) " applicable = " (counts.executed) " executed + " (counts.not_testable)
-            " not testable + " (counts.not_executed) " not executed. One case on one transport is one result."
-        }
-        table .tallies {
-            caption .unseen { "Passed of those judged, by strength" }
-            thead { tr { th scope="col" { "Strength" } th scope="col" { "Passed" } th scope="col" { "Judged" } th scope="col" { span .unseen { "Share" } } } }
-            tbody {
-                @for (name, (passed, judged)) in words::tallies(report) {
-                    tr .short[passed < judged] {
-                        th scope="row" { (name) }
-                        td { (passed) }
-                        td { (judged) }
-                        td { (share(passed, judged)) }
+            table .tallies {
+                caption .unseen { "Passed of those judged, by strength" }
+                thead { tr { th scope="col" { "Strength" } th scope="col" { "Passed" } th scope="col" { "Judged" } th scope="col" { span .unseen { "Share" } } } }
+                tbody {
+                    @for (name, (passed, judged)) in words::tallies(report) {
+                        tr .short[passed < judged] {
+                            th scope="row" { (name) }
+                            td { (passed) }
+                            td { (judged) }
+                            td { (share(passed, judged)) }
+                        }
                     }
                 }
             }
@@ -192,7 +196,7 @@ pub(crate) fn cases(material: &Material<'_>) -> Markup {
             button type="reset" { "Clear" }
         }
         p #shown .note .live hidden {}
-        div .scroll .live tabindex="0" role="region" aria-labelledby="cases-title" hidden {
+        div .scroll .live tabindex="0" role="region" aria-label="List of cases" hidden {
             table #list {
                 thead {
                     tr {
