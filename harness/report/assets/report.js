@@ -3,6 +3,10 @@
 "use strict";
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
+  for (const c of data.cases) {
+    c.results = c.results.map(([transport, verdict, expected, seen, reason, requirements]) =>
+      ({ transport, verdict, expected, seen, reason, requirements }));
+  }
   const byId = new Map(data.cases.map((c) => [c.id, c]));
   const text = (n) => data.strings[n];
   const $ = (id) => document.getElementById(id);
@@ -18,7 +22,7 @@
     for (const [key, value] of Object.entries(attributes ?? {})) {
       if (value !== undefined && value !== false) made.setAttribute(key, value === true ? "" : value);
     }
-    made.append(...children.flat(Infinity).filter((c) => c !== undefined && c !== null && c !== ""));
+    made.append(...children.flat(Infinity).filter((c) => c !== undefined && c !== null && c !== false && c !== ""));
     return made;
   }
 
@@ -156,7 +160,7 @@
       el("dl", { class: "why big" },
         definition("verdict", verdict(result.verdict)), definition("expected", text(result.expected)),
         definition("seen", text(result.seen), "seen"), definition("why", text(result.reason)),
-        definition("again", copied(text(result.again)))),
+        definition("again", copied(`${data.again} --transport ${name}${c.again}`))),
       el("h3", { class: "part" }, "Requirements"),
       el("table", {}, el("thead", {}, el("tr", {}, ["Requirement", "Clause", "Verdict"].map((h) => el("th", { scope: "col" }, h)))),
         el("tbody", {}, result.requirements.map(([n, v, why]) => {
@@ -211,7 +215,7 @@
     connect_failed: (e) => [`cannot connect ${e.name} as ${e.client}: ${e.reason}`],
     server_connected: (e) => [`server sees port ${e.port}, exporter ${e.exporter}`, "theirs"],
     exchanged: (e) => [[
-      el("b", {}, `${e.method} ${e.path}`), ` on ${e.on}`, e.control ? ", right" : "", e.alteration ? `, ${e.alteration}` : "",
+      el("b", {}, `${e.method} ${e.path}`), ` on ${e.on}`, e.control ? ", a right request" : "", e.alteration ? `, ${e.alteration}` : "",
       el("span", { class: "came" }, "→ ", reaction(e.reaction)),
       el("span", { class: "wanted" }, `expected ${expected(e.expect)}`, e.check ? `; refused by ${e.check}` : ""),
     ], e.control ? "control" : "tested"],

@@ -7,12 +7,14 @@ use ekmcheck_suite::{
 };
 use serde_json::Value;
 
-/// Whether a character would steer a terminal, turn the direction of a line, or stand in it unseen.
+/// Whether a character would steer a terminal, turn the direction of a line, stand in it unseen, or is none (XML and
+/// HTML refuse those whose number ends with FFFE or FFFF).
 pub(crate) fn steers(c: char) -> bool {
     c.is_control()
+        || u32::from(c) & 0xfffe == 0xfffe
         || matches!(c,
             '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{feff}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+            | '\u{2060}'..='\u{206f}' | '\u{fdd0}'..='\u{fdef}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// A subject's words with each character that does more than stand there replaced by U+FFFD.
@@ -34,11 +36,15 @@ pub(crate) fn inert_value(value: &mut Value) {
 /// The line that plays a case again, for a POSIX shell.
 #[must_use]
 pub fn again(report: &Report, outcome: &Outcome) -> String {
-    let subject = inert(&report.subject);
-    let words =
-        ["ekmcheck", "run", "--subject", &subject, "--transport", outcome.transport.name(), "--filter", &outcome.id];
+    let (subject, case) = again_parts(report, &outcome.id);
+    format!("{subject} --transport {}{case}", outcome.transport.name())
+}
+
+/// What of that line is the same for all cases, and what is the same for all transports.
+pub(crate) fn again_parts(report: &Report, case: &str) -> (String, String) {
     // A shell cannot be given a NUL, and none is left.
-    shlex::try_join(words).unwrap_or_default()
+    let quoted = |word: &str| shlex::try_quote(&inert(word)).map(|q| q.into_owned()).unwrap_or_default();
+    (format!("ekmcheck run --subject {}", quoted(&report.subject)), format!(" --filter {}", quoted(case)))
 }
 
 /// What a run comes to, in a word or two.

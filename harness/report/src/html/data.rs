@@ -6,10 +6,10 @@ use ekmcheck_suite::{outcome::Verdict, transcript::Transcript};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::{Material, ReportFault, again, json::line, words};
+use crate::{Material, ReportFault, json::line, words};
 
 /// The octets of traces that a page carries. What went wrong comes first; the file has the rest.
-const TRACES: usize = 2_500_000;
+const TRACES: usize = 2_000_000;
 /// The events of one play that a page carries: some plays open hundreds of connections.
 const EVENTS: usize = 120;
 
@@ -43,30 +43,22 @@ struct Case<'a> {
     ambiguity: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<&'a str>,
+    /// The end of the line that plays it again.
+    again: String,
     results: Vec<CaseResult>,
 }
 
-/// Transports by number in `transports`, texts in `strings`, requirements in `requirements`.
-#[derive(Serialize)]
-struct CaseResult {
-    transport: usize,
-    verdict: &'static str,
-    expected: usize,
-    seen: usize,
-    reason: usize,
-    again: usize,
-    /// Requirement, verdict, reason.
-    requirements: Vec<(usize, &'static str, Option<usize>)>,
-}
+/// Transport by number in `transports`; verdict; expected, seen and reason by number in `strings`; and of each
+/// requirement its number in `requirements`, the verdict and the reason. Without names, because there are thousands.
+type CaseResult = (usize, &'static str, usize, usize, usize, Vec<(usize, &'static str, Option<usize>)>);
 
 pub(crate) fn json(material: &Material<'_>) -> Result<String, ReportFault> {
     let report = &material.report;
-    let again: Vec<String> = report.cases.iter().map(|o| again(report, o)).collect();
     let mut strings = Strings::default();
     let numbers: HashMap<&str, usize> =
         report.requirements.iter().enumerate().map(|(n, r)| (r.id.as_str(), n)).collect();
     let mut cases: Vec<Case<'_>> = Vec::new();
-    for (outcome, again) in report.cases.iter().zip(&again) {
+    for outcome in &report.cases {
         if cases.last().is_none_or(|c| c.id != outcome.id) {
             let known = material.case(&outcome.id);
             let clause = known.map_or("", |c| c.clause.as_str());
@@ -80,6 +72,7 @@ pub(crate) fn json(material: &Material<'_>) -> Result<String, ReportFault> {
                 rows: &outcome.rows,
                 ambiguity: outcome.ambiguity.as_deref(),
                 note: known.and_then(|c| c.note.as_deref()),
+                again: words::again_parts(report, &outcome.id).1,
                 results: Vec::new(),
             });
         }
@@ -88,15 +81,14 @@ pub(crate) fn json(material: &Material<'_>) -> Result<String, ReportFault> {
         });
         let requirements = requirements.collect();
         if let Some(case) = cases.last_mut() {
-            case.results.push(CaseResult {
-                transport: report.transports.iter().position(|t| *t == outcome.transport).unwrap_or_default(),
-                verdict: outcome.verdict.name(),
-                expected: strings.number(&outcome.expected),
-                seen: strings.number(&outcome.seen),
-                reason: strings.number(&outcome.reason),
-                again: strings.number(again),
+            case.results.push((
+                report.transports.iter().position(|t| *t == outcome.transport).unwrap_or_default(),
+                outcome.verdict.name(),
+                strings.number(&outcome.expected),
+                strings.number(&outcome.seen),
+                strings.number(&outcome.reason),
                 requirements,
-            });
+            ));
         }
     }
     let requirements: Vec<Value> = report
@@ -114,6 +106,7 @@ pub(crate) fn json(material: &Material<'_>) -> Result<String, ReportFault> {
         .collect();
     let (traces, left_out) = traces(material)?;
     Ok(line(&json!({
+        "again": words::again_parts(report, "").0,
         "transports": material.transports(),
         "strings": strings.all,
         "requirements": requirements,
