@@ -10,6 +10,7 @@ use std::{
 };
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use ekmcheck_report::ReportFormat;
 use ekmcheck_suite::case::{Basis, Level, Transport};
 
 use crate::{init::InitArgs, serve::ServeArgs, target::NetworkArgs};
@@ -49,6 +50,8 @@ pub(crate) enum Command {
     Diff(DiffArgs),
     /// Show a case: what it is about, what is sent, what it expects, which faults it catches
     Show(ShowArgs),
+    /// Make reports from a saved report.json, without playing again
+    Report(ReportArgs),
     /// Print the questions that the draft leaves open, with what was observed of subjects, as a page in Markdown
     Ambiguities(AmbiguitiesArgs),
     /// Make all that a server needs to be tested: certificates, keys, issuer, a guide and a plan
@@ -114,9 +117,14 @@ pub(crate) struct RunArgs {
     /// Order of the cases, and the numbers in identifiers
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
-    /// Where `report.json` goes
+    /// Where `report.json` and the other reports go
     #[arg(long, value_name = "DIR", default_value = "ekmcheck-report")]
     pub(crate) report: PathBuf,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    /// Whose traces go into `transcripts.ndjson`, and so into the HTML page
+    #[arg(long, value_enum, default_value_t = Transcripts::Problems)]
+    pub(crate) transcripts: Transcripts,
     /// What is printed
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,
@@ -185,6 +193,54 @@ pub(crate) enum Format {
     Human,
     /// The whole result as JSON
     Json,
+}
+
+#[derive(Args)]
+pub(crate) struct OutputArgs {
+    /// Which reports are written beside `report.json`, by commas: html (report.html, one page that works from disk), junit
+    /// (junit.xml), summary (summary.md, for the summary of a CI step), ctrf (ctrf.json), sarif (results.sarif, violations
+    /// for code scanning), badge (badge.svg), ambiguities (ambiguities.md); `none` for none [default: all]
+    #[arg(long, value_name = "NAMES", value_parser = outputs)]
+    pub(crate) output: Option<Outputs>,
+}
+
+/// The reports that were asked for.
+#[derive(Clone)]
+pub(crate) struct Outputs(pub(crate) Vec<ReportFormat>);
+
+impl OutputArgs {
+    /// The reports to write.
+    pub(crate) fn formats(&self) -> &[ReportFormat] {
+        self.output.as_ref().map_or(&ReportFormat::ALL, |o| &o.0)
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Transcripts {
+    /// Of every case
+    All,
+    /// Of the cases that did not pass
+    Problems,
+    /// Of none
+    None,
+}
+
+#[derive(Args)]
+pub(crate) struct ReportArgs {
+    /// The `report.json` of a run, or the directory where it lies; a `transcripts.ndjson` beside it is read as well
+    #[arg(value_name = "FILE", default_value = "ekmcheck-report")]
+    pub(crate) from: PathBuf,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    /// Where the reports go [default: beside `report.json`]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) to: Option<PathBuf>,
+    /// Count warnings as violations, as `run --strict` does
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// Read cases and ledger from this directory instead of the embedded ones
+    #[arg(long, value_name = "DIR")]
+    pub(crate) scenarios: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -393,6 +449,19 @@ fn transport(name: &str) -> Result<Transport, String> {
         let known: Vec<&str> = Transport::ALL.iter().map(|t| t.name()).collect();
         format!("it is one of {}", known.join(", "))
     })
+}
+
+fn outputs(names: &str) -> Result<Outputs, String> {
+    if names == "none" {
+        return Ok(Outputs(Vec::new()));
+    }
+    let one = |name: &str| {
+        ReportFormat::from_name(name.trim()).ok_or_else(|| {
+            let known: Vec<&str> = ReportFormat::ALL.iter().map(|f| f.name()).collect();
+            format!("{name:?} is none of {}; `none` writes none", known.join(", "))
+        })
+    };
+    names.split(',').map(one).collect::<Result<_, _>>().map(Outputs)
 }
 
 /// The number of jobs, by default twice the number of cores: a play waits as often as it works.

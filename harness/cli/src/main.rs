@@ -13,6 +13,7 @@ mod planned;
 mod progress;
 mod proof;
 mod replay;
+mod reports;
 mod run;
 mod scenarios;
 mod schema;
@@ -58,6 +59,7 @@ fn main() -> ExitCode {
         Some(Command::Merge(args)) => compare::merge(&args),
         Some(Command::Diff(args)) => compare::diff(&args),
         Some(Command::Show(args)) => show::show(&args),
+        Some(Command::Report(args)) => reports::report(&args),
         Some(Command::Ambiguities(args)) => ambiguities::ambiguities(&args),
         Some(Command::CheckPlan(args)) => planned::check(&args),
         Some(Command::Doctor(args)) => planned::doctor(&args),

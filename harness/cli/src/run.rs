@@ -16,9 +16,7 @@ use ekmcheck_player::{
     world::{Controls, World},
 };
 use ekmcheck_suite::{
-    ambiguity,
     case::{Case, Transport},
-    outcome::Verdict,
     report::{Conclusion, Report, Style, summary, timings},
 };
 
@@ -28,7 +26,7 @@ use crate::{
     baseline::{self, List},
     bundle, note, planned, print,
     progress::Progress,
-    scenarios, select, target,
+    reports, scenarios, select, target,
 };
 
 /// ANSI sequences; the stream that they are written to drops them where no terminal reads.
@@ -47,8 +45,8 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Trouble> {
     let all = scenarios::all(args.selection.scenarios.as_deref())?;
     let now = now()?;
     let known = known(args, &all.cases, now)?;
-    let cases = select::cases(all.cases, &all.register, &args.selection)?;
-    let ledger = Arc::new(all.ledger);
+    let cases = select::cases(all.cases.clone(), &all.register, &args.selection)?;
+    let ledger = Arc::new(all.ledger.clone());
     // What a plan started ends with this function.
     let (subject, world, speaks, _running) = match args.plan.as_deref().map(planned::of_plan).transpose()? {
         Some(planned) => (planned.subject, planned.world, planned.transports, Some(planned.running)),
@@ -83,27 +81,27 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Trouble> {
             report.set_baseline(list.judge(report));
         }
     };
-    let (report, played) = runtime()?.block_on(async {
+    let (mut report, played) = runtime()?.block_on(async {
         let world = Arc::new(world.with(controls));
         if let Subject::Network(target) = &plan.subject {
             target::ready(&world, target).await?;
         }
         Ok::<_, Trouble>(repeat(world, plan, args, finish).await)
     })?;
-    write(&args.report, &report, &played)?;
-    write_file(&args.report, "ambiguities.md", &ambiguity::page(&all.register, std::slice::from_ref(&report)))?;
+    report.started = Some(now);
+    let shown = reports::save(args, &all, &report, &played)?;
     if let Some(path) = &args.known.write_baseline {
         let text = baseline::of(&report, args.strict, known.as_ref(), baseline::day(now)?);
         fs::write(path, text).map_err(|e| Trouble::Given(format!("{}: {e}", path.display())))?;
     }
     match args.format {
-        Format::Json => print(&json(&report)?),
+        Format::Json => print(&reports::json(&report)?),
         Format::Human => {
             print(&summary(&report, &ledger, COLOURS));
             if args.timings {
                 print(&timings(&report));
             }
-            print(&format!("report: {}\n", args.report.join("report.json").display()));
+            print(&format!("report: {}\n", shown.display()));
         }
     }
     if report.counts.applicable == 0 {
@@ -253,14 +251,4 @@ pub(crate) fn writable(directory: &Path, name: &str) -> Result<(), Trouble> {
     let trouble = |e: std::io::Error| Trouble::Given(format!("{}: {e}", path.display()));
     fs::create_dir_all(directory).map_err(trouble)?;
     fs::OpenOptions::new().append(true).create(true).open(&path).map(drop).map_err(trouble)
-}
-
-fn write(directory: &Path, report: &Report, played: &[Played]) -> Result<(), Trouble> {
-    write_file(directory, "report.json", &json(report)?)?;
-    let mut lines = String::new();
-    for transcript in played.iter().filter(|p| p.outcome.verdict != Verdict::Pass).flat_map(|p| &p.transcripts) {
-        lines.push_str(&serde_json::to_string(transcript).map_err(|e| Trouble::Harness(e.to_string()))?);
-        lines.push('\n');
-    }
-    write_file(directory, "transcripts.ndjson", &lines)
 }

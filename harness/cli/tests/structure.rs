@@ -12,24 +12,25 @@ use std::{
 use toml::{Table, Value};
 
 /// Every crate of ours by the folder of its manifest, and the crates of ours that it may use, for whatever purpose.
-const EDGES: [(&str, &str, &[&str]); 8] = [
+const EDGES: [(&str, &str, &[&str]); 9] = [
     ("harness/binding", "ekmcheck-binding", &[]),
     // Itself: its own tests run with its optional features.
     ("harness/forge", "ekmcheck-forge", &["ekmcheck-binding", "ekmcheck-forge"]),
     ("harness/suite", "ekmcheck-suite", &["ekmcheck-binding"]),
+    ("harness/report", "ekmcheck-report", &["ekmcheck-suite"]),
     ("harness/parties", "ekmcheck-parties", &["ekmcheck-binding", "ekmcheck-forge"]),
     (
         "harness/player",
         "ekmcheck-player",
         &["ekmcheck-binding", "ekmcheck-forge", "ekmcheck-parties", "ekmcheck-suite"],
     ),
-    ("harness/cli", "ekmcheck", &["ekmcheck-player", "ekmcheck-suite", "ekmcheck-forge"]),
+    ("harness/cli", "ekmcheck", &["ekmcheck-player", "ekmcheck-suite", "ekmcheck-forge", "ekmcheck-report"]),
     ("benches", "ekmcheck-benches", &["ekmcheck-binding", "ekmcheck-forge", "ekmcheck-parties"]),
     ("fuzz", "ekmcheck-fuzz", &["ekmcheck-binding", "ekmcheck-forge", "ekmcheck-suite"]),
 ];
 
 /// The crates that get time, randomness and files from others.
-const PURE: [&str; 2] = ["harness/binding", "harness/suite"];
+const PURE: [&str; 3] = ["harness/binding", "harness/suite", "harness/report"];
 
 /// What a pure crate does not depend on; nor on anything whose name begins so (`rand_core`, `hyper-util`).
 const IMPURE_CRATES: [&str; 6] = ["tokio", "rand", "getrandom", "rcgen", "rustls", "hyper"];

@@ -145,13 +145,16 @@ fn observed(out: &mut String, id: &str, report: &Report) -> std::fmt::Result {
     Ok(())
 }
 
-/// A subject's words, kept from being read as Markdown.
-fn code(text: &str) -> String {
+/// A subject's words as a code span: they are not read as Markdown or HTML, and stay within their cell.
+#[must_use]
+pub fn code(text: &str) -> String {
     let safe = |c: char| match c {
         '`' | '|' => '\'',
         c if c.is_control() => '\u{fffd}',
         c => c,
     };
+    // Two backticks with nothing between them would begin a span that ends anywhere.
+    let text = if text.is_empty() { " " } else { text };
     format!("`{}`", text.chars().map(safe).collect::<String>())
 }
 
@@ -162,5 +165,6 @@ mod tests {
     #[test]
     fn words_of_a_subject_stay_within_their_cell() {
         assert_eq!(code("a`|b\nc"), "`a''b\u{fffd}c`");
+        assert_eq!(code(""), "` `");
     }
 }

@@ -26,6 +26,10 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// All of them, the best first.
+    pub const ALL: [Self; 7] =
+        [Self::Pass, Self::Observed, Self::Warn, Self::Inconclusive, Self::NotTestable, Self::Fail, Self::Error];
+
     /// The name in reports.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -151,6 +151,12 @@ impl Conclusion {
         }
     }
 
+    /// The same, or not conformant where warnings count as violations and there are some.
+    #[must_use]
+    pub fn strictly(self, strict: bool, counts: &Counts) -> Self {
+        if strict && self == Self::Conformant && counts.warned > 0 { Self::NotConformant } else { self }
+    }
+
     /// From the counts. A violation found stands, whatever else went wrong.
     #[must_use]
     pub fn of(counts: &Counts) -> Self {
@@ -189,6 +195,9 @@ pub struct Report {
     /// What the list of known failures came to, if there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline: Option<Baseline>,
+    /// When the run began, in seconds since 1970; none where nobody said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started: Option<i64>,
     /// What it comes to.
     pub conclusion: Conclusion,
     /// How many cases ended how.
@@ -223,6 +232,7 @@ impl Report {
             scenarios: None,
             shard: None,
             baseline: None,
+            started: None,
             conclusion: Conclusion::of(&counts),
             counts,
             cost,
