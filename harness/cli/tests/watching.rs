@@ -1,7 +1,6 @@
 //! A run that is watched, bounded, logged, interrupted; and one case replayed step by step.
 
 #![cfg(unix)]
-#![expect(clippy::unwrap_used, reason = "a helper that fails is a failing test")]
 
 mod common;
 
