@@ -1,7 +1,5 @@
 //! Failures that are known: what they excuse, and what they do not.
 
-#![expect(clippy::unwrap_used, reason = "a helper that fails is a failing test")]
-
 mod common;
 
 use common::{Done, Scratch, assert_fits};

@@ -1,6 +1,6 @@
 //! Single proofs: made, inspected, verified.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a helper that fails is a failing test")]
+#![expect(clippy::unwrap_used, reason = "a helper that fails is a failing test")]
 
 mod common;
 
