@@ -2,10 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper that fails is a failing test")]
 
-use std::{
-    net::SocketAddr,
-    sync::{Arc, Mutex},
-};
+use std::{net::SocketAddr, sync::Arc};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ekmcheck_binding::base64url;
@@ -18,18 +15,20 @@ use ekmcheck_parties::{
 use ekmcheck_player::workbench::{ExportError, Target, export};
 use ekmcheck_suite::case::Transport;
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+use tokio::sync::mpsc;
 
 const NOW: i64 = 1_760_000_000;
 
-/// Keeps what its end exports.
-#[derive(Default)]
-struct Keeps(Mutex<Vec<(&'static str, Vec<u8>)>>);
+type Exports = Vec<(&'static str, Vec<u8>)>;
 
-impl Service for Keeps {
+/// Hands on what its end exports.
+struct HandsOn(mpsc::UnboundedSender<Exports>);
+
+impl Service for HandsOn {
     type Connection = ();
 
     fn opened(&self, established: &Established, _: SocketAddr) {
-        *self.0.lock().unwrap() = established.exports.clone();
+        self.0.send(established.exports.clone()).unwrap();
     }
 
     fn request(&self, (): &(), _: Incoming) -> Outgoing {
@@ -61,9 +60,10 @@ async fn the_values_are_those_of_the_servers_end() {
         sessions_of: None,
     })
     .unwrap();
-    let keeps = Arc::new(Keeps::default());
-    let tcp = wire::serve(prepared.clone(), keeps.clone()).await.unwrap();
-    let udp = wire::serve_quic(prepared, keeps.clone()).await.unwrap();
+    let (sender, mut opened) = mpsc::unbounded_channel();
+    let service = Arc::new(HandsOn(sender));
+    let tcp = wire::serve(prepared.clone(), service.clone()).await.unwrap();
+    let udp = wire::serve_quic(prepared, service).await.unwrap();
 
     let client = pki.identity("p256").unwrap();
     let chain: String = client.chain.iter().map(|der| pem("CERTIFICATE", der)).collect();
@@ -79,10 +79,8 @@ async fn the_values_are_those_of_the_servers_end() {
             now: NOW,
         };
         let exported = export(&target).await.unwrap();
-        // Both ends know of the connection when the server has none any more.
-        tcp.drained().await;
-        udp.drained().await;
-        let server = keeps.0.lock().unwrap().clone();
+        // In TLS 1.3 the client is connected first.
+        let server = opened.recv().await.unwrap();
         assert_eq!(server.len(), 9);
         for (name, octets) in &server {
             let value = exported.values.iter().find(|v| v.name == *name).unwrap();
