@@ -1,7 +1,7 @@
 //! What tests of the command have in common: a folder of their own, and how the command ended.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a helper that fails is a failing test")]
-#![allow(dead_code, reason = "no test uses all of it")]
+#![allow(dead_code, unreachable_pub, reason = "shared by tests, none of which uses all of it")]
 
 use std::{
     fs,
