@@ -1,6 +1,11 @@
 //! Every format, read by a parser of its kind: what a subject said stays words, and nothing is lost or too long.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a helper that fails is a failing test")]
+#![expect(clippy::unwrap_used, reason = "a helper that fails is a failing test")]
+#![expect(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "how long a report takes is part of the promise"
+)]
 
 use std::time::Instant;
 
