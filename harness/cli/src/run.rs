@@ -1,17 +1,11 @@
 //! `ekmcheck run`.
 
-use std::{
-    fs,
-    io::Write as _,
-    path::Path,
-    sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::{fs, io::Write as _, path::Path, sync::Arc};
 
 use ekmcheck_player::{
     run::{Pick, Plan, Played},
     subject::Subject,
-    world::World,
+    world::{Clock, World},
 };
 use ekmcheck_suite::{
     ambiguity,
@@ -132,8 +126,10 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Trouble> {
 
 /// The time, asked once.
 pub(crate) fn now() -> Result<i64, Trouble> {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).ok().and_then(|d| i64::try_from(d.as_secs()).ok());
-    since.ok_or_else(|| Trouble::Harness("the system's clock stands before 1970".to_owned()))
+    match Clock::of_system().now() {
+        now @ 1.. => Ok(now),
+        _ => Err(Trouble::Harness("the system's clock stands before 1970".to_owned())),
+    }
 }
 
 /// A value as indented JSON with a newline at the end.
