@@ -45,6 +45,10 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Trouble> {
     transports.sort();
     transports.dedup();
     let (subject, world) = subject(args, &transports)?;
+    let runtime = runtime()?;
+    if let Subject::Network(target) = &subject {
+        runtime.block_on(target::ready(&world, target))?;
+    }
     writable(&args.report, "report.json")?;
     let plan = Plan {
         cases: Arc::new(cases),
@@ -58,18 +62,15 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Trouble> {
         measure_floor: !matches!(subject, Subject::Network(_)),
         subject,
     };
-    let (report, played) = runtime()?.block_on(async {
-        if let Subject::Network(target) = &plan.subject {
-            target::ready(&world, target).await?;
-        }
+    let (report, played) = runtime.block_on(async {
         let interrupted = async {
             // Without a handler the run simply cannot be interrupted gently.
             if tokio::signal::ctrl_c().await.is_err() {
                 std::future::pending::<()>().await;
             }
         };
-        Ok::<_, Trouble>(ekmcheck_player::run::run(world, plan, |_| {}, interrupted).await)
-    })?;
+        ekmcheck_player::run::run(world, plan, |_| {}, interrupted).await
+    });
     write(&args.report, &report, &played)?;
     write_file(&args.report, "ambiguities.md", &ambiguity::page(&all.register, std::slice::from_ref(&report)))?;
     match args.format {
