@@ -1,19 +1,13 @@
 //! `ekmcheck run`.
 
-use std::{
-    fs,
-    io::Write as _,
-    path::Path,
-    sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::{fs, io::Write as _, path::Path, sync::Arc};
 
 use ekmcheck_player::{
     keylog::KeyLogFile,
     pace::Pace,
     run::{Pick, Plan, Played},
     subject::Subject,
-    world::{Controls, World},
+    world::{Clock, Controls, World},
 };
 use ekmcheck_suite::{
     case::{Case, Transport},
@@ -56,6 +50,11 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Trouble> {
             (subject, world, Transport::ALL.to_vec(), None)
         }
     };
+    let world = Arc::new(world.with(controls(&args.bounds)?));
+    let runtime = runtime()?;
+    if let Subject::Network(target) = &subject {
+        runtime.block_on(target::ready(&world, target))?;
+    }
     writable(&args.report, "report.json")?;
     let asked = if args.transport.is_empty() { &speaks } else { &args.transport };
     let mut plan = Plan {
@@ -72,7 +71,6 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Trouble> {
             && !matches!(subject, Subject::Network(_)),
         subject,
     };
-    let controls = controls(&args.bounds)?;
     let shard = select::part(&mut plan, &args.part, earlier.as_ref())?;
     let finish = |report: &mut Report| {
         report.shard = shard;
@@ -81,13 +79,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Trouble> {
             report.set_baseline(list.judge(report));
         }
     };
-    let (mut report, played) = runtime()?.block_on(async {
-        let world = Arc::new(world.with(controls));
-        if let Subject::Network(target) = &plan.subject {
-            target::ready(&world, target).await?;
-        }
-        Ok::<_, Trouble>(repeat(world, plan, args, finish).await)
-    })?;
+    let (mut report, played) = runtime.block_on(repeat(world, plan, args, finish));
     report.started = Some(now);
     let shown = reports::save(args, &all, &report, &played)?;
     if let Some(path) = &args.known.write_baseline {
@@ -227,8 +219,10 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Trouble> {
 
 /// The time, asked once.
 pub(crate) fn now() -> Result<i64, Trouble> {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).ok().and_then(|d| i64::try_from(d.as_secs()).ok());
-    since.ok_or_else(|| Trouble::Harness("the system's clock stands before 1970".to_owned()))
+    match Clock::of_system().now() {
+        now @ 1.. => Ok(now),
+        _ => Err(Trouble::Harness("the system's clock stands before 1970".to_owned())),
+    }
 }
 
 /// A value as indented JSON with a newline at the end.
