@@ -5,6 +5,8 @@ use std::{num::NonZeroUsize, path::PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ekmcheck_suite::case::Transport;
 
+use crate::{init::InitArgs, serve::ServeArgs, target::NetworkArgs};
+
 /// Conformance suite and fuzzing harness for TLS-session-bound access tokens
 /// (draft-mw-oauth-tls-session-bound-tokens). Without a command: the whole suite on the embedded reference.
 ///
@@ -29,6 +31,10 @@ pub(crate) enum Command {
     Show(ShowArgs),
     /// Print the questions that the draft leaves open, with what was observed of subjects, as a page in Markdown
     Ambiguities(AmbiguitiesArgs),
+    /// Make all that a server needs to be tested: certificates, keys, issuer, a guide and a plan
+    Init(InitArgs),
+    /// Serve a party of the suite on ports of this machine, at the system's time
+    Serve(ServeArgs),
     /// Prove that every check can fail: all faults against all cases (the kill matrix)
     Selftest(SelftestArgs),
     /// Write or check the frozen vectors for verifier libraries
@@ -54,9 +60,12 @@ pub(crate) struct Selection {
 
 #[derive(Args)]
 pub(crate) struct RunArgs {
-    /// What to test: `reference`, `fault:NAME`, `fault:NAME+NAME` or `variation:NAME`
+    /// What to test: `reference`, `fault:NAME`, `fault:NAME+NAME`, `variation:NAME`, or a server by its URL,
+    /// `https://HOST:PORT`, with --bundle
     #[arg(long, default_value = "reference")]
     pub(crate) subject: String,
+    #[command(flatten)]
+    pub(crate) network: NetworkArgs,
     #[command(flatten)]
     pub(crate) selection: Selection,
     /// Only these transports; may be given more than once [default: all]

@@ -2,12 +2,16 @@
 
 mod ambiguities;
 mod args;
+mod bundle;
+mod init;
 mod list;
 mod run;
 mod scenarios;
 mod schema;
 mod selftest;
+mod serve;
 mod show;
+mod target;
 mod vectors;
 
 use std::process::ExitCode;
@@ -41,6 +45,8 @@ fn main() -> ExitCode {
         Some(Command::Show(args)) => show::show(&args),
         Some(Command::Ambiguities(args)) => ambiguities::ambiguities(&args),
         Some(Command::Selftest(args)) => selftest::selftest(&args),
+        Some(Command::Init(args)) => init::init(&args),
+        Some(Command::Serve(args)) => serve::serve(&args),
         Some(Command::Vectors(args)) => vectors::vectors(&args),
         Some(Command::Schema(args)) => schema::schema(&args),
         Some(Command::Completions { shell }) => {

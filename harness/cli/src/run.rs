@@ -23,7 +23,7 @@ use ekmcheck_suite::{
 use crate::{
     Trouble,
     args::{Format, RunArgs, jobs},
-    note, print, scenarios,
+    bundle, note, print, scenarios, target,
 };
 
 /// ANSI sequences; the stream that they are written to drops them where no terminal reads.
@@ -38,7 +38,6 @@ const COLOURS: Style = Style {
 
 /// Plays, prints, writes `report.json`; returns the exit status.
 pub(crate) fn run(args: &RunArgs) -> Result<u8, Trouble> {
-    let subject = Subject::parse(&args.subject).map_err(Trouble::Given)?;
     let all = scenarios::all(args.selection.scenarios.as_deref())?;
     for hint in scenarios::unmatched(&all.cases, &args.selection.filter) {
         note(&hint);
@@ -51,9 +50,9 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Trouble> {
     }
     transports.sort();
     transports.dedup();
+    let (subject, world) = subject(args, &transports)?;
     writable(&args.report, "report.json")?;
     let plan = Plan {
-        subject,
         cases: Arc::new(cases),
         ledger: ledger.clone(),
         transports,
@@ -61,10 +60,14 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Trouble> {
         jobs: jobs(args.jobs),
         seed: args.seed,
         rounds: u32::MAX,
-        measure_floor: true,
+        // What handshakes cost here says nothing about a server that is elsewhere.
+        measure_floor: !matches!(subject, Subject::Network(_)),
+        subject,
     };
     let (report, played) = runtime()?.block_on(async {
-        let world = Arc::new(World::at(now()?).map_err(|e| Trouble::Harness(e.to_string()))?);
+        if let Subject::Network(target) = &plan.subject {
+            target::ready(&world, target).await?;
+        }
         let interrupted = async {
             // Without a handler the run simply cannot be interrupted gently.
             if tokio::signal::ctrl_c().await.is_err() {
@@ -93,6 +96,30 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Trouble> {
         conclusion => conclusion,
     }
     .exit_status())
+}
+
+/// What is tested, and the world that it lives in.
+fn subject(args: &RunArgs, transports: &[Transport]) -> Result<(Subject, Arc<World>), Trouble> {
+    let bundle = args.network.bundle.as_deref();
+    match bundle.filter(|_| target::is_url(&args.subject)) {
+        Some(bundle) => {
+            let bundle = bundle::read(bundle)?;
+            let target = target::of_url(&args.subject, transports, &args.network)?;
+            Ok((Subject::Network(Arc::new(target)), Arc::new(World::of_bundle(&bundle))))
+        }
+        None if target::is_url(&args.subject) => Err(Trouble::Given(format!(
+            "--subject {} needs --bundle DIR, the directory with the keys that the server trusts; `ekmcheck init resource-server --dir DIR` makes one",
+            args.subject
+        ))),
+        None if bundle.is_some() => Err(Trouble::Given(format!(
+            "--bundle goes with a server's URL as the subject, and {} is started with keys of its own",
+            args.subject
+        ))),
+        None => {
+            let subject = Subject::parse(&args.subject).map_err(Trouble::Given)?;
+            Ok((subject, Arc::new(World::at(now()?).map_err(|e| Trouble::Harness(e.to_string()))?)))
+        }
+    }
 }
 
 /// A runtime with the number of threads that the machine has cores.

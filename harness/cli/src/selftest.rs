@@ -129,7 +129,7 @@ impl Bench {
 
     /// A right server: nothing may blame it, and every case must come to a conclusion.
     async fn right(&self, subject: Subject, pick: Pick, matrix: &mut Matrix) {
-        let (report, played) = self.play(subject, pick, &self.cases).await;
+        let (report, played) = self.play(subject.clone(), pick, &self.cases).await;
         matrix.plays += report.cost.plays;
         let mut blames: Vec<&Outcome> =
             report.cases.iter().filter(|o| !matches!(o.verdict, Verdict::Pass | Verdict::Observed)).collect();

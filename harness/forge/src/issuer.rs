@@ -26,6 +26,11 @@ impl Issuer {
         Self { key, stranger }
     }
 
+    /// The issuer's key and the one that nobody trusts.
+    pub(crate) fn keys(&self) -> [&Key; 2] {
+        [&self.key, &self.stranger]
+    }
+
     /// The same one at every run and on every machine, with keys that everybody knows: for test vectors only.
     ///
     /// # Errors

@@ -30,6 +30,9 @@ pub(crate) use numbers::{Number, ed25519_plus_order, with_numbers};
 pub use numbers::{ed25519_reduced, p256_of_ones, p256_out_of_range, p256_reduced};
 pub use padding::{RsaPadding, is_pss_with_any_salt, rsa_opened};
 
+/// How PEM is written everywhere.
+pub(crate) const LINES: pem::EncodeConfig = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);
+
 /// Why a key cannot be made, read or used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -141,6 +144,21 @@ impl Key {
         let spki = key.to_public_key().to_public_key_der().map_err(ForgeKeyError::library)?;
         let public = PublicKey::from_spki_der(spki.as_bytes()).map_err(ForgeKeyError::unreadable)?;
         Ok(Self(Arc::new(Inner { pkcs8, public, live: OnceLock::new(), frozen: OnceLock::new() })))
+    }
+
+    /// Reads what [`Self::to_pem`] wrote, whatever the size of an RSA key.
+    ///
+    /// # Errors
+    /// [`ForgeKeyError::Unreadable`].
+    pub(crate) fn from_own_pem(pem: &str) -> Result<Self, ForgeKeyError> {
+        // AWS-LC reads no RSA key of 1024 bits.
+        Self::from_pem(pem).or_else(|_| Self::from_rsa_pem(pem))
+    }
+
+    /// PKCS#8 in PEM, the private key itself.
+    #[must_use]
+    pub fn to_pem(&self) -> String {
+        pem::encode_config(&pem::Pem::new("PRIVATE KEY", self.pkcs8()), LINES)
     }
 
     fn from_pair(pair: &rcgen::KeyPair) -> Result<Self, ForgeKeyError> {

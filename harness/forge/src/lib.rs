@@ -1,9 +1,11 @@
 //! Makes what is sent: keys, certificates, access tokens and proofs, right by default and wrong in one named way.
 //!
 //! [`recipe`] makes a request out of its ingredients, [`alteration`] is the table of the single things that can be
-//! wrong with them, [`pki`] holds the certificates, [`issuer`] signs the access tokens.
+//! wrong with them, [`pki`] holds the certificates, [`issuer`] signs the access tokens,
+//! [`bundle`] is both as files.
 
 pub mod alteration;
+pub mod bundle;
 pub mod document;
 mod dpop;
 pub mod issuer;

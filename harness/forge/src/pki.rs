@@ -6,6 +6,7 @@ mod odd;
 use ekmcheck_binding::certificate::{Certificate, CertificateError};
 
 use crate::keys::{ForgeKeyError, Key};
+pub(crate) use issue::LOCAL;
 
 /// What every frozen certificate that is not about time is valid for: 2026-01-01 to 2036-01-01, in Unix seconds.
 pub const FROZEN_VALIDITY: (i64, i64) = (1_767_225_600, 2_082_758_400);
@@ -106,6 +107,25 @@ impl Pki {
         issue::pki(&issue::Plan::live(now))
     }
 
+    /// As [`Self::generate`], for a server that the harness does not start: its certificate is for `names` (DNS names and
+    /// addresses), and what is valid now is so for `days` days and no less,
+    /// `short-lived` included, as such a server has a clock of its own. `not-yet-valid` begins a day after all else ended.
+    ///
+    /// # Errors
+    /// [`PkiError`]; [`PkiError::Issue`] for what is neither a DNS name nor an address.
+    pub fn for_server(now: i64, days: u16, names: &[String]) -> Result<Self, PkiError> {
+        issue::pki(&issue::Plan::for_server(now, days, names))
+    }
+
+    /// From its parts; `clients` in the order of [`CLIENTS`].
+    pub(crate) fn of(
+        [root, intermediate, foreign_root]: [Authority; 3],
+        server: Identity,
+        clients: Vec<Identity>,
+    ) -> Self {
+        Self { root, intermediate, foreign_root, server, clients }
+    }
+
     /// The same one at every run and on every machine, octet for octet: public keys, [`FROZEN_VALIDITY`], and signatures
     /// by [`Signing::Frozen`](crate::keys::Signing::Frozen). `expired` ended the day before that validity begins, and
     /// `not-yet-valid` begins the day after it ends.
@@ -145,7 +165,7 @@ impl Pki {
         &self.clients
     }
 
-    /// The server: P-256, for `localhost`, `127.0.0.1` and `::1`.
+    /// The server: P-256, for `localhost`, `127.0.0.1` and `::1` where nothing else was asked for.
     #[must_use]
     pub fn server(&self) -> &Identity {
         &self.server

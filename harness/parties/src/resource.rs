@@ -38,7 +38,7 @@ use ekmcheck_binding::{
     digest::Thumbprint,
     exporter::ExporterValue,
     guard::{Connection, Guard, Policy, Request},
-    refusal::{Check, WireAnswer},
+    refusal::{Check, Refusal, WireAnswer},
     steps::{ByTheDraft, Steps},
     target::Target,
 };
@@ -278,23 +278,40 @@ impl<B: Behaviour> Service for ResourceServer<B> {
         self.settled.send_modify(|n| *n += 1);
     }
 
-    fn request(&self, open: &Open, mut request: Incoming) -> Outgoing {
+    fn request(&self, open: &Open, request: Incoming) -> Outgoing {
         self.begun.send_modify(|n| *n += 1);
+        let (answer, decision) = self.answer(open, request);
+        if let Some(refusal) = decision {
+            self.see(Sight::Decided { peer: open.peer, refused_by: refusal.map(|r| r.check()) });
+        }
+        answer
+    }
+
+    fn closed(&self, open: &Open) {
+        if let Some(connection) = &open.binding {
+            self.guard.closed(connection);
+            self.guard.steps().note_closed(connection.id);
+        }
+    }
+}
+
+impl<B: Behaviour> ResourceServer<B> {
+    /// Answers a request, with the decision on it if it came to one: the refusal, or `None` for acceptance. Nothing is
+    /// seen of it by [`Self::take_sights`].
+    pub fn answer(&self, open: &Open, mut request: Incoming) -> (Outgoing, Option<Option<Refusal>>) {
         let Some(connection) = &open.binding else {
             if self.guard.steps().serves_nobody() {
-                return resource();
+                return (resource(), None);
             }
             let challenge = b"Bearer error=\"invalid_token\"".to_vec();
-            return Outgoing {
-                status: 401,
-                fields: vec![("WWW-Authenticate".to_owned(), challenge)],
-                body: Bytes::new(),
-            };
+            let answer =
+                Outgoing { status: 401, fields: vec![("WWW-Authenticate".to_owned(), challenge)], body: Bytes::new() };
+            return (answer, None);
         };
         let behaviour = self.guard.steps();
         behaviour.sees(&mut request);
         if let Some(answer) = behaviour.unverified(&request) {
-            return answer;
+            return (answer, None);
         }
         let elsewhere = behaviour.connection_for(connection, &request);
         let authorization: Vec<&[u8]> = values(&request.fields, "authorization").collect();
@@ -313,8 +330,7 @@ impl<B: Behaviour> Service for ResourceServer<B> {
             now,
         );
         let refusal = decided.err().filter(|r| !behaviour.swallows(r.check()));
-        self.see(Sight::Decided { peer: open.peer, refused_by: refusal.as_ref().map(|r| r.check()) });
-        let answer = match refusal {
+        let answer = match &refusal {
             None if request.path_and_query.starts_with(ADMIN_PATH)
                 && !self.may_administer(&authorization, tokens, now) =>
             {
@@ -327,7 +343,7 @@ impl<B: Behaviour> Service for ResourceServer<B> {
             }
             None => resource(),
             Some(refusal) => {
-                let answer = self.guard.answer(&refusal);
+                let answer = self.guard.answer(refusal);
                 let challenge = behaviour.challenge(&answer).filter(|_| answer.status == 401);
                 Outgoing {
                     status: answer.status,
@@ -336,14 +352,7 @@ impl<B: Behaviour> Service for ResourceServer<B> {
                 }
             }
         };
-        behaviour.amend(&request, answer)
-    }
-
-    fn closed(&self, open: &Open) {
-        if let Some(connection) = &open.binding {
-            self.guard.closed(connection);
-            self.guard.steps().note_closed(connection.id);
-        }
+        (behaviour.amend(&request, answer), Some(refusal))
     }
 }
 

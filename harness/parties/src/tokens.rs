@@ -1,7 +1,9 @@
 //! Step b: is the access token valid? Signed JWTs, and opaque tokens by introspection.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+mod introspection;
+
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ekmcheck_binding::{
@@ -10,6 +12,7 @@ use ekmcheck_binding::{
     refusal::{Check, Refusal},
 };
 use ekmcheck_forge::issuer::Issuer;
+pub use introspection::Introspection;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 
 /// What a faulty server gets wrong about tokens.
@@ -39,26 +42,6 @@ pub enum TokenFault {
     ConfirmationLookedUp,
     /// Knows no tokens but JWTs.
     OnlyJwt,
-}
-
-/// The introspection endpoint of the authorization server (RFC 7662), as far as a resource server sees it: what it says
-/// of each token. All clones are the same endpoint.
-#[derive(Debug, Clone, Default)]
-pub struct Introspection(Arc<Mutex<HashMap<String, Object>>>);
-
-impl Introspection {
-    /// Has the endpoint answer so about `token` from now on.
-    pub fn set(&self, token: &str, response: Object) {
-        self.known().insert(token.to_owned(), response);
-    }
-
-    fn response(&self, token: &str) -> Option<Object> {
-        self.known().get(token).cloned()
-    }
-
-    fn known(&self) -> MutexGuard<'_, HashMap<String, Object>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// Access tokens of one issuer for one audience.

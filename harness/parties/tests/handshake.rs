@@ -51,7 +51,7 @@ async fn old_versions_are_begun_by_a_server_of_that_habit_alone() {
         (Habit::Right, Hello::Tls11, None),
     ] {
         let mut running = running(&pki, habit).await;
-        let seen = greet(running.server.addr(), hello, LIMIT).await.unwrap();
+        let seen = greet(running.server.addr(), "localhost", hello, LIMIT).await.unwrap();
         match (version, seen) {
             (Some(wanted), FirstFlight::ServerHello { version, .. }) => assert_eq!(version, wanted),
             (None, FirstFlight::Alert(_)) => {}
@@ -86,7 +86,7 @@ async fn without_the_extended_master_secret_only_that_is_missing() {
             let (tcp, _) = listener.accept().await.unwrap();
             TlsAcceptor::from(Arc::new(config)).accept(tcp).await.map(drop)
         });
-        let seen = greet(addr, Hello::Tls12WithoutExtendedMasterSecret, LIMIT).await.unwrap();
+        let seen = greet(addr, "localhost", Hello::Tls12WithoutExtendedMasterSecret, LIMIT).await.unwrap();
         let expected = FirstFlight::ServerHello { version: 0x0303, extended_master_secret: false };
         assert_eq!(seen == expected, goes_on, "{seen:?}");
         assert!(server.await.unwrap().is_err());

@@ -2,6 +2,7 @@
 
 mod canary;
 mod credentials;
+mod elsewhere;
 mod exchange;
 mod handshake;
 mod life;
@@ -27,6 +28,7 @@ use ekmcheck_suite::{
 
 use crate::{
     fingerprint::fingerprint,
+    network::Origin,
     subject::{Party, Started, check_name},
     world::{ClientKey, World},
 };
@@ -34,7 +36,7 @@ use canary::Canary;
 use credentials::Credentials;
 use exchange::{Ready, outgoing, reaction, without_secrets};
 
-/// The longest that one step may take.
+/// The longest that one step may take on a subject that says nothing else.
 const STEP: Duration = Duration::from_secs(5);
 
 /// Why a play ended early.
@@ -210,9 +212,9 @@ impl<'a> Actor<'a> {
         if connect.raw && (transport.is_h2() || transport.is_quic()) {
             return Err(Stop::NotTestable("only HTTP/1.1 is spoken without a library".to_owned()));
         }
-        let nowhere = || Stop::Broken(format!("the subject was not started on {}", transport.name()));
+        let nowhere = || elsewhere::nowhere(self.subject, connect.to, transport);
         let party = self.subject.party(connect.to).ok_or_else(nowhere)?;
-        let addr = party.server(transport).ok_or_else(nowhere)?.addr();
+        let Origin { addr, server_name, authority } = party.origin(transport).ok_or_else(nowhere)?;
         let tls = self.tls(connect, transport, name)?;
         let source_port = match &connect.same_port_as {
             Some(earlier) => Some(self.link(earlier)?.port),
@@ -224,10 +226,9 @@ impl<'a> Actor<'a> {
             raw: connect.raw,
             version_negotiation: connect.version_negotiation,
             early_data: connect.early_data,
-            timeout: STEP,
+            timeout: self.limit(),
         };
-        let authority = format!("localhost:{}", addr.port());
-        let connection = match wire::connect(&tls, addr, "localhost", options).await {
+        let connection = match wire::connect(&tls, addr, &server_name, options).await {
             Ok(connection) => connection,
             Err(error) if connect.may_fail && !matches!(error, WireError::Connect(_)) => {
                 return self.not_connected(connect, party, transport, client, authority, &error).await;
@@ -331,6 +332,7 @@ impl<'a> Actor<'a> {
 
     /// Makes token, proof and request, and opens another connection where the alteration wants one.
     async fn prepare(&mut self, send: &Send) -> Result<Ready, Stop> {
+        elsewhere::can_be_for(self.subject, send)?;
         let altered = match &send.alter {
             None => None,
             Some(name) => Some(alteration::named(name).ok_or_else(|| Stop::Broken(format!("no alteration {name:?}")))?),

@@ -1,11 +1,14 @@
 //! Plays cases on a subject and records what happened. The player decides nothing: `suite` judges.
 //!
-//! [`world`] holds what all plays share, [`subject`] is what is tested, [`run`] plays many cases at once.
+//! [`world`] holds what all plays share, [`subject`] is what is tested, [`network`] one that is elsewhere,
+//! [`serve`] makes one that stays, [`run`] plays many cases at once.
 
 mod actor;
 mod fingerprint;
 mod floor;
+pub mod network;
 pub mod run;
+pub mod serve;
 pub mod subject;
 pub mod vectors;
 pub mod world;

@@ -86,7 +86,7 @@ pub async fn run(
     let units = units(&plan);
     let selected = units.len();
     let permits = Arc::new(Semaphore::new(plan.jobs.max(1)));
-    let unique = Arc::new(AtomicU64::new(plan.seed << 20));
+    let unique = Arc::new(AtomicU64::new((plan.seed << 20).wrapping_add(plan.subject.first_number(&world))));
     let (done, mut finished) = mpsc::unbounded_channel();
     let mut tasks = JoinSet::new();
     for (case, transport) in units {
@@ -163,7 +163,7 @@ async fn unit(world: &Arc<World>, plan: &Plan, case: &Case, transport: Transport
         let number = unique.fetch_add(1 << 10, Ordering::Relaxed);
         let played = async {
             let started = plan.subject.start(world, play.transports(transport), play.places()).await;
-            let started = started.map_err(|e| e.to_string())?;
+            let started = started?;
             let transcript =
                 actor::play(world, &started, case, transport, &play, Bounds { unique: number, rounds: plan.rounds })
                     .await;

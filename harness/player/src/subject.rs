@@ -22,10 +22,13 @@ use ekmcheck_suite::{
     play::{ClientCa, Place},
 };
 
-use crate::world::World;
+use crate::{
+    network::{Origin, Target},
+    world::World,
+};
 
 /// What is tested.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub enum Subject {
     /// The embedded resource server, as the draft has it.
     Reference,
@@ -35,6 +38,8 @@ pub enum Subject {
     Pair(&'static Fault, &'static Fault),
     /// The same with something else that is right as well.
     Variation(&'static Variation),
+    /// One that runs elsewhere.
+    Network(Arc<Target>),
 }
 
 impl Subject {
@@ -76,13 +81,27 @@ impl Subject {
             Self::Fault(fault) => format!("fault:{}", fault.name),
             Self::Pair(one, other) => format!("fault:{}+{}", one.name, other.name),
             Self::Variation(variation) => format!("variation:{}", variation.name),
+            Self::Network(target) => target.name.clone(),
         }
     }
 
     /// Whether the harness can move its clock.
     #[must_use]
     pub fn clock_moves(&self) -> bool {
-        !matches!(self, Self::Variation(variation) if variation.has_own_clock())
+        match self {
+            Self::Variation(variation) => !variation.has_own_clock(),
+            Self::Network(_) => false,
+            Self::Reference | Self::Fault(_) | Self::Pair(..) => true,
+        }
+    }
+
+    /// The first of the numbers that go into identifiers. A subject that is started for each play knows none; one that
+    /// runs on knows those of earlier runs, which began at other seconds. A run needs less than 2^24 of them.
+    pub(crate) fn first_number(&self, world: &World) -> u64 {
+        match self {
+            Self::Network(_) => world.now().unsigned_abs() << 24,
+            _ => 0,
+        }
     }
 
     /// Starts it for one play, with nothing cached and a clock of its own, on TCP or UDP or both as these transports need,
@@ -92,22 +111,26 @@ impl Subject {
         world: &World,
         transports: impl Iterator<Item = Transport>,
         places: impl Iterator<Item = Place>,
-    ) -> Result<Started, WireError> {
+    ) -> Result<Started, String> {
+        if let Self::Network(target) = self {
+            return Started::elsewhere(world, target);
+        }
         let mut sockets = Sockets::default();
         for transport in transports {
             *(if transport.is_quic() { &mut sockets.udp } else { &mut sockets.tcp }) = true;
         }
         let surroundings = Surroundings {
             sockets,
-            clock: Clock::at(world.now),
+            clock: Clock::at(world.now()),
             introspection: Introspection::default(),
             client_ca: ClientCa::Own,
         };
-        let mut parties = BTreeMap::from([(None, Arc::new(self.party(world, None, &surroundings).await?))]);
-        for place in places.collect::<BTreeSet<_>>() {
-            parties.insert(Some(place), Arc::new(self.party(world, Some(place), &surroundings).await?));
+        let mut parties = BTreeMap::new();
+        for place in std::iter::once(None).chain(places.map(Some)).collect::<BTreeSet<_>>() {
+            let party = self.party(world, place, &surroundings).await.map_err(|e| e.to_string())?;
+            parties.insert(place, Arc::new(party));
         }
-        Ok(Started { subject: *self, surroundings, parties: Mutex::new(parties) })
+        Ok(Started { subject: self.clone(), surroundings, parties: Mutex::new(parties) })
     }
 
     async fn party(
@@ -121,6 +144,7 @@ impl Subject {
             Self::Fault(fault) => Bent::fault(fault),
             Self::Pair(one, other) => Bent::both(one, other),
             Self::Variation(variation) => Bent::variation(variation),
+            Self::Network(_) => return Err(WireError::Connect("it is not started here".to_owned())),
         };
         let (token_fault, habit) = (bent.token_fault(), bent.habit());
         serve(world, bent, token_fault, habit, place, surroundings).await
@@ -145,10 +169,14 @@ struct Surroundings {
 }
 
 /// One server of a subject. What it keeps of connections and tokens is the same on TCP and UDP.
+#[derive(Default)]
 pub(crate) struct Party {
+    /// Of a server that runs elsewhere.
+    origins: BTreeMap<Transport, Origin>,
     tcp: Option<Server>,
     udp: Option<Server>,
-    sights: Arc<dyn Sights>,
+    /// Nothing is seen of a server that runs elsewhere.
+    sights: Option<Arc<dyn Sights>>,
 }
 
 impl Party {
@@ -157,23 +185,32 @@ impl Party {
         if transport.is_quic() { self.udp.as_ref() } else { self.tcp.as_ref() }
     }
 
+    /// Where it listens on a transport, if it does.
+    pub(crate) fn origin(&self, transport: Transport) -> Option<Origin> {
+        let here = || self.server(transport).map(|server| Origin::new(server.addr(), "localhost"));
+        self.origins.get(&transport).cloned().or_else(here)
+    }
+
     /// Waits until the server has made up its mind on so many connections. A TLS 1.3 client is connected before the
-    /// server has seen its certificate, and a play must not depend on who is faster.
+    /// server has seen its certificate, and a play must not depend on who is faster. Of a server that runs elsewhere
+    /// nobody can know; there, requests come after the handshake in any case, as they travel behind it.
     pub(crate) async fn settled(&self, connections: usize) {
+        let Some(sights) = &self.sights else { return };
         // A server that never does is found out by the next request.
-        let _ = tokio::time::timeout(SETTLE, self.sights.settled(connections)).await;
+        let _ = tokio::time::timeout(SETTLE, sights.settled(connections)).await;
     }
 }
 
 impl Party {
     /// How many requests it has begun to look at.
     pub(crate) fn begun(&self) -> usize {
-        self.sights.begun()
+        self.sights.as_ref().map_or(0, |sights| sights.begun())
     }
 
     /// Waits until it has begun to look at so many requests.
     pub(crate) async fn until_begun(&self, requests: usize) {
-        let _ = tokio::time::timeout(SETTLE, self.sights.until_begun(requests)).await;
+        let Some(sights) = &self.sights else { return };
+        let _ = tokio::time::timeout(SETTLE, sights.until_begun(requests)).await;
     }
 }
 
@@ -201,6 +238,29 @@ impl Started {
         Ok(())
     }
 
+    /// One that runs already.
+    fn elsewhere(world: &World, target: &Arc<Target>) -> Result<Self, String> {
+        target.permitted()?;
+        let party = |origins: &BTreeMap<_, _>| Arc::new(Party { origins: origins.clone(), ..Party::default() });
+        let places = target.places.iter().map(|(place, origins)| (Some(*place), party(origins)));
+        let parties = std::iter::once((None, party(&target.origins))).chain(places).collect();
+        let surroundings = Surroundings {
+            sockets: Sockets::default(),
+            clock: world.clock.clone(),
+            introspection: Introspection::default(),
+            client_ca: ClientCa::Own,
+        };
+        Ok(Self { subject: Subject::Network(target.clone()), surroundings, parties: Mutex::new(parties) })
+    }
+
+    /// Where it runs, if the harness did not start it.
+    pub(crate) fn target(&self) -> Option<&Target> {
+        match &self.subject {
+            Subject::Network(target) => Some(target),
+            _ => None,
+        }
+    }
+
     /// Whether its clock can be moved.
     pub(crate) fn clock_moves(&self) -> bool {
         self.subject.clock_moves()
@@ -211,14 +271,17 @@ impl Started {
         &self.surroundings.clock
     }
 
-    /// The introspection endpoint that it asks.
-    pub(crate) fn introspection(&self) -> &Introspection {
-        &self.surroundings.introspection
+    /// The introspection endpoint that it asks, if the harness has a hand in it.
+    pub(crate) fn introspection(&self) -> Option<&Introspection> {
+        match self.target() {
+            Some(target) => target.introspection.as_ref(),
+            None => Some(&self.surroundings.introspection),
+        }
     }
 
     /// What its servers saw since the last call.
     pub(crate) fn take_sights(&self) -> Vec<Sight> {
-        self.parties().values().flat_map(|party| party.sights.take()).collect()
+        self.parties().values().filter_map(|party| party.sights.as_ref()).flat_map(|s| s.take()).collect()
     }
 
     fn parties(&self) -> MutexGuard<'_, BTreeMap<Option<Place>, Arc<Party>>> {
@@ -266,13 +329,7 @@ async fn serve<B: Behaviour>(
     surroundings: &Surroundings,
 ) -> Result<Party, WireError> {
     let Surroundings { sockets, clock, introspection, .. } = surroundings;
-    let issuer = &world.issuer;
-    let tokens = |audience: &str| Tokens::of(issuer, audience, introspection, token_fault);
-    let (own, other) = match place {
-        Some(Place::Service) => (tokens(issuer.other_audience()), None),
-        Some(Place::Node | Place::OtherCa) | None => (tokens(issuer.audience()), Some(tokens(issuer.other_audience()))),
-    };
-    let resource = ResourceServer::new(behaviour, own, other, clock.clone(), Policy::default());
+    let resource = resource(world, behaviour, token_fault, place, clock.clone(), introspection);
     let client_ca = if place == Some(Place::OtherCa) { ClientCa::Foreign } else { surroundings.client_ca };
     let prepared = world.server(habit, client_ca)?;
     let tcp = match sockets.tcp {
@@ -283,7 +340,25 @@ async fn serve<B: Behaviour>(
         true => Some(wire::serve_quic(prepared, resource.clone()).await?),
         false => None,
     };
-    Ok(Party { tcp, udp, sights: resource })
+    Ok(Party { origins: BTreeMap::new(), tcp, udp, sights: Some(resource) })
+}
+
+/// A resource server of the world, without TLS and HTTP.
+pub(crate) fn resource<B: Behaviour>(
+    world: &World,
+    behaviour: B,
+    token_fault: Option<TokenFault>,
+    place: Option<Place>,
+    clock: Clock,
+    introspection: &Introspection,
+) -> Arc<ResourceServer<B>> {
+    let issuer = &world.issuer;
+    let tokens = |audience: &str| Tokens::of(issuer, audience, introspection, token_fault);
+    let (own, other) = match place {
+        Some(Place::Service) => (tokens(issuer.other_audience()), None),
+        Some(Place::Node | Place::OtherCa) | None => (tokens(issuer.audience()), Some(tokens(issuer.other_audience()))),
+    };
+    ResourceServer::new(behaviour, own, other, clock, Policy::default())
 }
 
 /// The name of a check, for the transcript.

@@ -8,6 +8,7 @@ use std::{
 use ekmcheck_binding::algorithm::KeyKind;
 use ekmcheck_forge::{
     ForgeError,
+    bundle::Bundle,
     issuer::Issuer,
     keys::Key,
     pki::{Identity, Pki},
@@ -40,7 +41,8 @@ pub enum WorldError {
 pub struct World {
     pub(crate) pki: Pki,
     pub(crate) issuer: Issuer,
-    pub(crate) now: i64,
+    /// The time of those who make tokens and proofs. Each subject that is started has a clock of its own.
+    pub(crate) clock: Clock,
     servers: Mutex<HashMap<(Habit, ClientCa), Arc<Prepared>>>,
     clients: Mutex<HashMap<ClientKey, Arc<ClientTls>>>,
 }
@@ -69,8 +71,22 @@ impl World {
     pub fn at(now: i64) -> Result<Self, WorldError> {
         let pki = Pki::generate(now).map_err(ForgeError::from)?;
         let key = || Key::generate(KeyKind::P256).map_err(ForgeError::from);
-        let issuer = Issuer::new(key()?, key()?);
-        Ok(Self { issuer, pki, now, servers: Mutex::default(), clients: Mutex::default() })
+        Ok(Self::of(pki, Issuer::new(key()?, key()?), Clock::at(now)))
+    }
+
+    /// The world that a bundle was made for, at the system's time.
+    #[must_use]
+    pub fn of_bundle(bundle: &Bundle) -> Self {
+        Self::of(bundle.pki.clone(), bundle.issuer.clone(), Clock::of_system())
+    }
+
+    fn of(pki: Pki, issuer: Issuer, clock: Clock) -> Self {
+        Self { pki, issuer, clock, servers: Mutex::default(), clients: Mutex::default() }
+    }
+
+    /// The time, in Unix seconds.
+    pub(crate) fn now(&self) -> i64 {
+        self.clock.now()
     }
 
     /// The TLS settings of servers with that habit, for clients of that authority.
@@ -90,7 +106,7 @@ impl World {
         let made = wire::prepare(ServerConfig {
             identity: wire_identity(self.pki.server()),
             client_roots: vec![CertificateDer::from(client_root.certificate.der().to_vec())],
-            time_provider: Arc::new(Clock::at(self.now)),
+            time_provider: Arc::new(self.clock.clone()),
             exporters: exporter_requests(),
             versions: vec![Version::Tls13, Version::Tls12],
             limits: wire::Limits::default(),
@@ -121,7 +137,7 @@ impl World {
             raw_public_key: key.presents == Some(Presents::RawPublicKey),
             without_alpn: key.without_alpn,
             server_roots: vec![CertificateDer::from(self.pki.root().certificate.der().to_vec())],
-            time_provider: Arc::new(Clock::at(self.now)),
+            time_provider: Arc::new(self.clock.clone()),
             version: if key.transport.is_tls13() { Version::Tls13 } else { Version::Tls12 },
             alpn: match key.transport {
                 Transport::QuicH3 => Alpn::Http3,

@@ -1,6 +1,6 @@
 //! Issues the certificates, live and frozen alike: a [`Plan`] says where keys, serial numbers and dates come from.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 use aws_lc_rs::rand::{SecureRandom as _, SystemRandom};
 use ekmcheck_binding::{
@@ -30,7 +30,12 @@ pub(super) struct Plan {
     past: Validity,
     future: Validity,
     pub(super) short: Validity,
+    /// DNS names and addresses of the server.
+    names: Vec<String>,
 }
+
+/// What a server is called if nobody says otherwise.
+pub(crate) const LOCAL: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
 impl Plan {
     pub(super) fn live(now: i64) -> Self {
@@ -42,7 +47,15 @@ impl Plan {
             past: (at(-8), at(-1)),
             future: (at(1), at(8)),
             short: (now, now.saturating_add(HOUR)),
+            names: LOCAL.map(str::to_owned).to_vec(),
         }
+    }
+
+    pub(super) fn for_server(now: i64, days: u16, names: &[String]) -> Self {
+        let at = |days: i64| now.saturating_add(days * DAY);
+        let days = i64::from(days);
+        let usual = (at(-1), at(days));
+        Self { usual, future: (at(days + 1), at(days + 8)), short: usual, names: names.to_vec(), ..Self::live(now) }
     }
 
     pub(super) fn frozen() -> Self {
@@ -53,6 +66,7 @@ impl Plan {
             past: (from - 730 * DAY, from - DAY),
             future: (to + DAY, to + 3653 * DAY),
             short: (from, from + HOUR),
+            names: LOCAL.map(str::to_owned).to_vec(),
         }
     }
 
@@ -128,11 +142,7 @@ pub(super) fn pki(plan: &Plan) -> Result<Pki, PkiError> {
         Leaf {
             subject: Some("ekmcheck server".into()),
             usage: ExtendedKeyUsagePurpose::ServerAuth,
-            alternatives: vec![
-                SanType::DnsName("localhost".try_into().map_err(issue_error("server"))?),
-                SanType::IpAddress(IpAddr::V4(Ipv4Addr::LOCALHOST)),
-                SanType::IpAddress(IpAddr::V6(Ipv6Addr::LOCALHOST)),
-            ],
+            alternatives: plan.names.iter().map(|name| alternative(name)).collect::<Result<_, _>>()?,
             ..Leaf::client("server", KeyKind::P256)
         },
     )?;
@@ -143,6 +153,14 @@ pub(super) fn pki(plan: &Plan) -> Result<Pki, PkiError> {
         server,
         clients,
     })
+}
+
+/// An address if it is one, else a DNS name.
+fn alternative(name: &str) -> Result<SanType, PkiError> {
+    match name.parse::<IpAddr>() {
+        Ok(address) => Ok(SanType::IpAddress(address)),
+        Err(_) => Ok(SanType::DnsName(name.try_into().map_err(issue_error("server"))?)),
+    }
 }
 
 /// What an end-entity certificate is to say.

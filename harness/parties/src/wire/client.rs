@@ -1,7 +1,7 @@
 //! The client side of a TLS connection.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -171,7 +171,7 @@ impl Default for ConnectOptions {
     }
 }
 
-/// Connects from 127.0.0.1 to `addr` and makes HTTP ready on the connection. `server_name` is what the certificate of
+/// Connects to `addr`, from this machine alone if it is on this machine, and makes HTTP ready on the connection. `server_name` is what the certificate of
 /// the server must be for, and is sent as the server name indication if it is a DNS name.
 ///
 /// In TLS 1.3, and so in QUIC, a client is connected before the server has looked at its certificate: a refusal is the error of the first
@@ -223,14 +223,25 @@ pub async fn connect(
     timeout_at(deadline, start).await.map_err(over(Stage::Http))?
 }
 
+/// Where a socket is bound that talks to `addr`: what is on this machine is not talked to from outside.
+pub(super) fn local_for(addr: SocketAddr, port: u16) -> SocketAddr {
+    let ip = match addr.ip() {
+        IpAddr::V4(ip) if ip.is_loopback() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(ip) if ip.is_loopback() => Ipv6Addr::LOCALHOST.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    SocketAddr::new(ip, port)
+}
+
 async fn dial(addr: SocketAddr, source_port: Option<u16>) -> io::Result<TcpStream> {
-    let socket = TcpSocket::new_v4()?;
+    let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     // A port in use by another connection, to another server, is no obstacle.
     socket.set_reuseaddr(true)?;
     socket.set_nodelay(true)?;
     // Left to itself, the kernel finds a free port faster than an explicit bind to port 0 does.
     if let Some(port) = source_port {
-        socket.bind((Ipv4Addr::LOCALHOST, port).into())?;
+        socket.bind(local_for(addr, port))?;
     }
     socket.connect(addr).await
 }

@@ -1,6 +1,6 @@
 //! ClientHellos that rustls does not send, and the first thing that a server says to them. Nothing follows.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use rustls::AlertDescription;
@@ -42,16 +42,21 @@ const EXTENDED_MASTER_SECRET: u16 = 0x0017;
 /// Longest record (RFC 5246 section 6.2.3).
 const RECORD_MAX: usize = (1 << 14) + 2048;
 
-/// Connects, sends the ClientHello, reads one record, and ends the connection.
+/// Connects, sends the ClientHello for a server of that name, reads one record, and ends the connection.
 ///
 /// # Errors
 ///
 /// [`WireError::Connect`]; [`WireError::Timeout`] if the server says nothing.
-pub async fn greet(addr: SocketAddr, hello: Hello, limit: Duration) -> Result<FirstFlight, WireError> {
+pub async fn greet(
+    addr: SocketAddr,
+    server_name: &str,
+    hello: Hello,
+    limit: Duration,
+) -> Result<FirstFlight, WireError> {
     let exchange = async {
         let mut tcp = TcpStream::connect(addr).await.map_err(|error| WireError::Connect(text(&error)))?;
         let said = async {
-            tcp.write_all(&hello.record()).await?;
+            tcp.write_all(&hello.record(server_name)).await?;
             let mut head = [0_u8; 5];
             tcp.read_exact(&mut head).await?;
             let length = usize::from(u16::from_be_bytes([head[3], head[4]])).min(RECORD_MAX);
@@ -129,20 +134,23 @@ impl Hello {
         }
     }
 
-    fn record(self) -> Vec<u8> {
+    fn record(self, server_name: &str) -> Vec<u8> {
         // ECDHE with AES in CBC or GCM, by ECDSA and RSA, and RSA alone.
         let suites: &[u8] = match self {
             Self::Tls10 | Self::Tls11 => &[0xc0, 0x09, 0xc0, 0x0a, 0xc0, 0x13, 0xc0, 0x14, 0x00, 0x2f, 0x00, 0x35],
             Self::Tls12WithoutExtendedMasterSecret => &[0xc0, 0x2b, 0xc0, 0x2c, 0xc0, 0x2f, 0xc0, 0x30],
         };
-        let name = [&[0][..], &counted(b"localhost")].concat();
         let mut extensions = vec![
-            extension(0x0000, &counted(&name)),
             // supported_groups: X25519 and secp256r1; ec_point_formats; renegotiation_info.
             extension(0x000a, &counted(&[0x00, 0x1d, 0x00, 0x17])),
             extension(0x000b, &[1, 0]),
             extension(0xff01, &[0]),
         ];
+        // An address is no server name (RFC 6066 section 3).
+        if server_name.parse::<IpAddr>().is_err() {
+            let name = [&[0][..], &counted(server_name.as_bytes())].concat();
+            extensions.insert(0, extension(0x0000, &counted(&name)));
+        }
         if self == Self::Tls12WithoutExtendedMasterSecret {
             // signature_algorithms: ECDSA with P-256, PSS, PKCS #1 v1.5, all with SHA-256.
             extensions.push(extension(0x000d, &counted(&[0x04, 0x03, 0x08, 0x04, 0x04, 0x01])));
@@ -170,9 +178,9 @@ mod tests {
     #[test]
     fn hellos_have_their_versions_and_answers_are_read() {
         let right = Hello::Tls12WithoutExtendedMasterSecret;
-        assert_eq!(old_answer(&right.record()), None);
+        assert_eq!(old_answer(&right.record("localhost")), None);
         for (hello, version) in [(Hello::Tls10, 0x0301), (Hello::Tls11, 0x0302)] {
-            let answer = old_answer(&hello.record()).into_iter().flatten().collect::<Vec<_>>();
+            let answer = old_answer(&hello.record("localhost")).into_iter().flatten().collect::<Vec<_>>();
             let seen = understood(answer[0], &answer[5..]);
             assert_eq!(seen, Some(FirstFlight::ServerHello { version, extended_master_secret: false }));
         }

@@ -211,8 +211,21 @@ impl Drop for Server {
 ///
 /// [`WireError::Connect`] when no port can be bound.
 pub async fn serve<S: Service>(prepared: Arc<Prepared>, service: Arc<S>) -> Result<Server, WireError> {
+    serve_at(prepared, service, (Ipv4Addr::LOCALHOST, 0).into()).await
+}
+
+/// As [`serve`], at that address.
+///
+/// # Errors
+///
+/// [`WireError::Connect`] when it cannot be bound.
+pub async fn serve_at<S: Service>(
+    prepared: Arc<Prepared>,
+    service: Arc<S>,
+    addr: SocketAddr,
+) -> Result<Server, WireError> {
     let failed = |error: std::io::Error| WireError::Connect(text(&error));
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(failed)?;
+    let listener = TcpListener::bind(addr).await.map_err(failed)?;
     let addr = listener.local_addr().map_err(failed)?;
     let registry = Arc::new(Registry::default());
     let (stop, stopped) = oneshot::channel();

@@ -54,7 +54,7 @@ impl Credentials {
         if !self.looked_up.contains_key(&issue.token) {
             self.unique += 1;
             let setting = Setting {
-                now: world.now + self.moved,
+                now: world.now() + self.moved,
                 pki: &world.pki,
                 issuer: &world.issuer,
                 client,
@@ -109,7 +109,7 @@ impl Credentials {
             _ => &case.claims,
         };
         let mut setting = Setting {
-            now: world.now + self.moved,
+            now: world.now() + self.moved,
             pki: &world.pki,
             issuer: &world.issuer,
             client: link.client,

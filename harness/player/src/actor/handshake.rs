@@ -14,7 +14,7 @@ use ekmcheck_suite::{
     transcript::{ConnectFailed, Connected, Event, Exchanged, Handshake, Probed, Reaction},
 };
 
-use super::{Actor, Link, STEP, Stop};
+use super::{Actor, Link, Stop};
 use crate::{fingerprint::named_exporters, subject::Party};
 
 /// The thumbprint of what the client presents.
@@ -110,14 +110,15 @@ impl<'a> Actor<'a> {
     /// Sends a ClientHello on a connection of its own.
     pub(super) async fn probe(&mut self, probe: &Probe) -> Result<(), Stop> {
         let party = self.subject.party(None).filter(|_| !self.transport.is_quic());
-        let server = party.as_ref().and_then(|party| party.server(self.transport));
-        let server = server.ok_or_else(|| Stop::NotTestable("a ClientHello in records goes over TCP".to_owned()))?;
+        let origin = party.as_ref().and_then(|party| party.origin(self.transport));
+        let origin = origin.ok_or_else(|| Stop::NotTestable("a ClientHello in records goes over TCP".to_owned()))?;
         let hello = match probe.hello {
             Hello::Tls10 => wire::Hello::Tls10,
             Hello::Tls11 => wire::Hello::Tls11,
             Hello::Tls12WithoutExtendedMasterSecret => wire::Hello::Tls12WithoutExtendedMasterSecret,
         };
-        let first = wire::greet(server.addr(), hello, STEP).await.map_err(|e| Stop::Broken(format!("probe: {e}")))?;
+        let first = wire::greet(origin.addr, &origin.server_name, hello, self.limit()).await;
+        let first = first.map_err(|e| Stop::Broken(format!("probe: {e}")))?;
         self.settled(None).await;
         let (went_on, came) = match first {
             FirstFlight::Alert(name) => (false, format!("TLS alert {name}")),

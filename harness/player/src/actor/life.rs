@@ -1,28 +1,28 @@
 //! Steps about what lives longer than a request: tokens that are looked up, servers that start anew, rounds.
 
-use ekmcheck_binding::json;
 use ekmcheck_parties::wire::{self, Connection};
 use ekmcheck_suite::{
     play::{Interleave, Issue, Kept, Restart, Rounds, Send},
     transcript::{self, Event},
 };
 
-use super::{Actor, Stop, outgoing};
+use super::{Actor, Stop, elsewhere, outgoing};
 
 impl Actor<'_> {
     /// Makes a token known by introspection. What is said of it is what its claims would say as a JWT.
     pub(super) fn issue(&mut self, issue: &Issue) -> Result<(), Stop> {
+        let introspection = self.subject.introspection().ok_or_else(elsewhere::no_introspection)?;
         let name = self.case.client.as_deref().unwrap_or("p256");
         let client = self.world.pki.identity(name).ok_or_else(|| Stop::Broken(format!("no client {name:?}")))?;
         let looked_up = self.credentials.issue(self.world, issue, client).map_err(Stop::Broken)?;
-        let response = serde_json::to_vec(&looked_up.response).map_err(|e| Stop::Broken(e.to_string()))?;
-        let response = json::parse_object(&response).map_err(|e| Stop::Broken(format!("introspection: {e}")))?;
-        self.subject.introspection().set(&looked_up.token, response);
+        let said = introspection.set(&looked_up.token, looked_up.response.clone(), self.world.now());
+        said.map_err(|e| Stop::Broken(format!("introspection: {e}")))?;
         self.events.push(Event::Introspectable(issue.token.clone()));
         Ok(())
     }
 
     pub(super) async fn restart(&mut self, restart: Restart) -> Result<(), Stop> {
+        elsewhere::can_restart(self.subject)?;
         self.drain_sights();
         self.subject.restart(self.world, restart.client_ca).await.map_err(|e| Stop::Broken(format!("restart: {e}")))?;
         self.opened.remove(&None);

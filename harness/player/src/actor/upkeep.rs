@@ -19,6 +19,10 @@ impl Actor<'_> {
             return Err(Stop::NotTestable(why.to_owned()));
         }
         let rekeyers = match update.by {
+            Side::Server if self.subject.target().is_some() => {
+                let why = "only the subject itself could begin a key update, and the harness has no hand in it";
+                return Err(Stop::NotTestable(why.to_owned()));
+            }
             Side::Client => link.connection.iter().map(Connection::rekeyer).collect(),
             Side::Server => link.party.server(link.transport).map(|s| s.rekeyers()).unwrap_or_default(),
         };

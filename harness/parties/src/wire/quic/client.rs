@@ -1,7 +1,7 @@
 //! The client side of a QUIC connection.
 
 use std::future::poll_fn;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use super::requests::{Requests, failure};
 use super::session::{ClientCrypto, QUIC_V1};
 use super::socket::{Socket, Traffic};
 use super::{NO_ERROR, Phases, endpoint, established, handshake_failure, transport};
-use crate::wire::client::ConnectOptions;
+use crate::wire::client::{ConnectOptions, local_for};
 use crate::wire::error::{Stage, WireError, text};
 use crate::wire::stream::How;
 use crate::wire::tls::{Established, ExporterRequest};
@@ -56,14 +56,14 @@ pub(in crate::wire) async fn connect(
 ) -> Result<Connected, WireError> {
     let deadline = Instant::now() + options.timeout;
     let unbound = |error: std::io::Error| WireError::Connect(text(&error));
-    let port = options.source_port.unwrap_or(0);
+    let own = local_for(addr, options.source_port.unwrap_or(0));
     let socket = match options.version_negotiation {
         true => {
-            let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(unbound)?;
+            let socket = UdpSocket::bind(own).await.map_err(unbound)?;
             negotiate(&socket, addr).await?;
             Socket::of(socket.into_std().map_err(unbound)?).map_err(unbound)?
         }
-        false => Socket::bind(port).map_err(unbound)?,
+        false => Socket::bind(own).map_err(unbound)?,
     };
     let endpoint = endpoint(Arc::clone(&socket) as _, None).map_err(unbound)?;
 
@@ -112,7 +112,7 @@ impl Link {
     /// Moves to another local port and waits until the server sends there.
     pub(in crate::wire) async fn rebind(&mut self, limit: Duration) -> Result<(), WireError> {
         let failed = |error: std::io::Error| WireError::Connect(text(&error));
-        let new = Socket::bind(0).map_err(failed)?;
+        let new = Socket::bind(local_for(self.conn.remote_address(), 0)).map_err(failed)?;
         let traffic = new.traffic();
         self.endpoint.rebind_abstract(Arc::clone(&new) as _).map_err(failed)?;
         let old = std::mem::replace(&mut self.socket, new);

@@ -31,8 +31,8 @@ use session::Agreed;
 pub(super) use client::{Connected, Link, client_config, connect};
 pub(super) use phases::Phases;
 pub(super) use requests::Requests;
-pub use server::serve_quic;
 pub(super) use server::{Settings, server_settings};
+pub use server::{serve_quic, serve_quic_at};
 
 /// H3_NO_ERROR (RFC 9114 section 8.1): the end of a connection that had no error.
 const NO_ERROR: VarInt = VarInt::from_u32(0x100);

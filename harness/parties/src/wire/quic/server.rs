@@ -1,5 +1,6 @@
 //! A server of HTTP/3 that demands a client certificate.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -57,10 +58,23 @@ pub(in crate::wire) fn server_settings(tls: &rustls::ServerConfig, limits: &Limi
 ///
 /// [`WireError::Settings`] when TLS 1.3 is not among the versions; [`WireError::Connect`] when no port can be bound.
 pub async fn serve_quic<S: Service>(prepared: Arc<Prepared>, service: Arc<S>) -> Result<Server, WireError> {
+    serve_quic_at(prepared, service, (Ipv4Addr::LOCALHOST, 0).into()).await
+}
+
+/// As [`serve_quic`], at that address.
+///
+/// # Errors
+///
+/// [`WireError::Settings`] when TLS 1.3 is not among the versions; [`WireError::Connect`] when it cannot be bound.
+pub async fn serve_quic_at<S: Service>(
+    prepared: Arc<Prepared>,
+    service: Arc<S>,
+    addr: SocketAddr,
+) -> Result<Server, WireError> {
     let failed = |error: std::io::Error| WireError::Connect(text(&error));
     let settings = prepared.quic.clone();
     let settings = settings.ok_or_else(|| WireError::Settings("QUIC needs TLS 1.3".to_owned()))?;
-    let socket = Socket::bind(0).map_err(failed)?;
+    let socket = Socket::bind(addr).map_err(failed)?;
     let addr = socket.addr();
     let endpoint = Ending(endpoint(socket, Some(settings)).map_err(failed)?);
     let registry = Arc::new(Registry::default());

@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::io::{self, IoSliceMut};
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{SocketAddr, UdpSocket};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
@@ -28,9 +28,9 @@ pub(super) struct Socket {
 }
 
 impl Socket {
-    /// Binds a socket of 127.0.0.1; port 0 is one that the system chooses.
-    pub(super) fn bind(port: u16) -> io::Result<Arc<Self>> {
-        Self::of(UdpSocket::bind((Ipv4Addr::LOCALHOST, port))?)
+    /// Binds a socket; port 0 is one that the system chooses.
+    pub(super) fn bind(addr: SocketAddr) -> io::Result<Arc<Self>> {
+        Self::of(UdpSocket::bind(addr)?)
     }
 
     /// Takes over a socket that is bound.

@@ -1,0 +1,93 @@
+//! Trust bundles on disk.
+
+use std::{
+    fs,
+    io::{self, Write as _},
+    path::Path,
+};
+
+use ekmcheck_forge::bundle::{Bundle, File, HARNESS};
+
+use crate::{Trouble, run};
+
+/// The most octets that a file of a bundle has.
+const LONGEST: u64 = 1 << 20;
+
+/// Reads a bundle that is valid now.
+pub(crate) fn read(directory: &Path) -> Result<Bundle, Trouble> {
+    let shown = directory.display();
+    if !directory.join(HARNESS).is_dir() {
+        return Err(Trouble::Given(format!(
+            "{shown} is no bundle: it has no folder {HARNESS}; make one with `ekmcheck init resource-server --dir {shown}`"
+        )));
+    }
+    let bundle = Bundle::read(|path| text(&directory.join(path)).map_err(|e| e.to_string()));
+    let bundle = bundle.map_err(|e| {
+        Trouble::Given(format!(
+            "bundle {shown}: {e}; `ekmcheck init resource-server --dir {shown} --force` makes it anew"
+        ))
+    })?;
+    let (now, (made, until)) = (run::now()?, bundle.validity());
+    if now >= until {
+        return Err(Trouble::Given(format!(
+            "bundle {shown}: its certificates expired {} days ago; `ekmcheck init resource-server --dir {shown} --force` makes it anew, and the server then needs the new files",
+            (now - until) / 86_400
+        )));
+    }
+    // Certificates begin a day before a bundle is made.
+    if now < made - 86_400 {
+        return Err(Trouble::Given(format!(
+            "bundle {shown}: its certificates are not valid yet; is this machine's clock right?"
+        )));
+    }
+    Ok(bundle)
+}
+
+fn text(path: &Path) -> io::Result<String> {
+    use io::Read as _;
+    let mut text = String::new();
+    fs::File::open(path)?.take(LONGEST).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// Writes the files of a bundle; what is private is for the owner alone, from the first moment.
+pub(crate) fn write(directory: &Path, files: &[File]) -> Result<(), Trouble> {
+    for file in files {
+        let path = directory.join(&file.path);
+        let trouble = |e: io::Error| Trouble::Given(format!("{}: {e}", path.display()));
+        if let Some(folder) = path.parent() {
+            make_folder(folder, file.path.starts_with(HARNESS)).map_err(trouble)?;
+        }
+        write_file(&path, &file.text, file.private).map_err(trouble)?;
+    }
+    Ok(())
+}
+
+fn make_folder(folder: &Path, private: bool) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    if private {
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    }
+    builder.create(folder)?;
+    #[cfg(unix)]
+    if private {
+        // It may have been there.
+        fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
+    }
+    Ok(())
+}
+
+/// Writes a file in the place of one that may be there: an open one of others' would keep its readers.
+fn write_file(path: &Path, text: &str, private: bool) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+        _ => {}
+    }
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, if private { 0o600 } else { 0o644 });
+    options.open(path)?.write_all(text.as_bytes())
+}

@@ -1,0 +1,64 @@
+//! What cannot be done with a subject that the harness did not start, each with what would make it possible.
+
+use std::time::Duration;
+
+use ekmcheck_suite::{
+    case::Transport,
+    play::{Place, Send},
+};
+
+use super::{Actor, STEP, Stop};
+use crate::subject::Started;
+
+/// The host of another service behind the same listener.
+const OTHER_HOST: &str = "other.localhost";
+
+impl Actor<'_> {
+    /// The longest that one step may take.
+    pub(super) fn limit(&self) -> Duration {
+        self.subject.target().map_or(STEP, |target| target.limits.step)
+    }
+}
+
+/// There is no such server on that transport.
+pub(super) fn nowhere(subject: &Started, place: Option<Place>, transport: Transport) -> Stop {
+    let on = transport.name();
+    if subject.target().is_none() {
+        return Stop::Broken(format!("the subject was not started on {on}"));
+    }
+    Stop::NotTestable(match place {
+        None => format!("the plan names no origin for {on}"),
+        Some(Place::Node) => {
+            format!("the plan names no second node of the service on {on}: same name and audience, a memory of its own")
+        }
+        Some(Place::Service) => format!("the plan names no other service on {on}, with the other audience"),
+        Some(Place::OtherCa) => {
+            format!("the plan names no listener on {on} that trusts harness/foreign-root.pem alone")
+        }
+    })
+}
+
+/// Whether the subject serves the host that the request is for.
+pub(super) fn can_be_for(subject: &Started, send: &Send) -> Result<(), Stop> {
+    let other = send.authority.as_deref() == Some(OTHER_HOST);
+    match subject.target().is_some_and(|target| other && !target.other_host) {
+        true => Err(Stop::NotTestable(format!(
+            "the plan does not say that the subject has another service under the host {OTHER_HOST}, with the other audience"
+        ))),
+        false => Ok(()),
+    }
+}
+
+/// Whether the subject can be started anew.
+pub(super) fn can_restart(subject: &Started) -> Result<(), Stop> {
+    match subject.target() {
+        Some(_) => Err(Stop::NotTestable("the harness did not start the subject and cannot start it anew".to_owned())),
+        None => Ok(()),
+    }
+}
+
+/// The harness has no hand in what introspection says.
+pub(super) fn no_introspection() -> Stop {
+    let why = "the plan names no introspection file that the subject reads, so that no token can be made known to it";
+    Stop::NotTestable(why.to_owned())
+}

@@ -1,0 +1,175 @@
+//! A subject that the harness did not start: where it listens, and what the harness may do with it.
+
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
+
+use ekmcheck_parties::wire::{self, ConnectOptions, How, OutgoingRequest, Stage, WireError};
+use ekmcheck_suite::{case::Transport, play::Place};
+
+use crate::world::{ClientKey, World};
+
+pub use ekmcheck_parties::tokens::Introspection;
+
+/// A server somewhere. Nothing is seen inside, its clock is its own, and all plays go to the same one.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// The name in reports.
+    pub name: String,
+    /// Where it listens, for each transport that it speaks.
+    pub origins: BTreeMap<Transport, Origin>,
+    /// Other servers that cases ask for, as far as there are some.
+    pub places: BTreeMap<Place, BTreeMap<Transport, Origin>>,
+    /// Whether requests for the host `other.localhost` are for another service, with the other audience.
+    pub other_host: bool,
+    /// What stands for the introspection endpoint that it asks, if the harness can write it.
+    pub introspection: Option<Introspection>,
+    /// Whether it may be on another machine.
+    pub allow_remote: bool,
+    /// What bounds a play.
+    pub limits: Limits,
+}
+
+/// Where a server listens on a transport.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// Address and port.
+    pub addr: SocketAddr,
+    /// What its certificate must be for.
+    pub server_name: String,
+    /// Host, and port if it is not 443, as requests name it.
+    pub authority: String,
+}
+
+/// What bounds a play on a target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// The longest that a connection, a request or an end may take.
+    pub step: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { step: Duration::from_secs(5) }
+    }
+}
+
+impl Origin {
+    /// A server of that name and port at an address.
+    #[must_use]
+    pub fn new(addr: SocketAddr, server_name: &str) -> Self {
+        // Names have no colon, and an address of IPv6 goes in brackets (RFC 3986 section 3.2.2).
+        let host = if server_name.contains(':') { format!("[{server_name}]") } else { server_name.to_owned() };
+        let authority = if addr.port() == 443 { host } else { format!("{host}:{}", addr.port()) };
+        Self { addr, server_name: server_name.to_owned(), authority }
+    }
+}
+
+impl Target {
+    /// All addresses that something would be sent to.
+    fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
+        let places = self.places.values().flat_map(BTreeMap::values);
+        self.origins.values().chain(places).map(|origin| origin.addr)
+    }
+
+    /// Whether everything may be sent to where the target says.
+    ///
+    /// # Errors
+    /// The first address that is on another machine while [`Self::allow_remote`] is not set.
+    pub fn permitted(&self) -> Result<(), String> {
+        let remote = self.addresses().find(|addr| !addr.ip().is_loopback());
+        match remote.filter(|_| !self.allow_remote) {
+            Some(addr) => Err(format!(
+                "{addr} is on another machine, and thousands of odd requests would go there; if it is yours, allow it with --allow-remote"
+            )),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Connects as the usual client and sends a request without a token: any answer will do.
+///
+/// # Errors
+/// Why there was none, and what may be wrong.
+pub async fn greet(world: &World, target: &Target, transport: Transport) -> Result<(), String> {
+    target.permitted()?;
+    let origin = target.origins.get(&transport).ok_or("no origin is named")?;
+    let key = ClientKey {
+        identity: "p256".to_owned(),
+        transport,
+        suite: None,
+        hello_retry: false,
+        resumption: false,
+        presents: None,
+        without_alpn: false,
+    };
+    let tls = world.client(&key).map_err(|e| e.to_string())?;
+    let options = ConnectOptions { timeout: target.limits.step, ..ConnectOptions::default() };
+    let connection = wire::connect(&tls, origin.addr, &origin.server_name, options).await;
+    let mut connection = connection.map_err(|e| format!("{}: {}", origin.addr, hint(&e)))?;
+    let answered = connection.send(OutgoingRequest {
+        method: "GET".to_owned(),
+        authority: origin.authority.clone(),
+        path_and_query: "/api/resource".to_owned(),
+        fields: Vec::new(),
+        body: bytes::Bytes::new(),
+        trailers: Vec::new(),
+    });
+    let answered = answered.await.map(drop).map_err(|e| format!("{}: {}", origin.addr, hint(&e)));
+    // What it said counts, not how it ends.
+    let _ = connection.close(How::Notify).await;
+    answered
+}
+
+/// What went wrong, with what mends it most often.
+fn hint(error: &WireError) -> String {
+    let said = error.to_string();
+    let mend = match error {
+        _ if said.contains("UnknownIssuer") || said.contains("NotValidForName") || said.contains("BadEncoding") => {
+            "; the server must present server/server.pem of this bundle"
+        }
+        WireError::Handshake { alert: Some(_), .. } | WireError::Refused { .. } => {
+            "; the server must trust server/client-ca.pem of this bundle and speak this version and protocol"
+        }
+        WireError::Timeout(Stage::Handshake) => "; does it listen there on this transport?",
+        _ => "",
+    };
+    format!("{said}{mend}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(addr: &str, allow_remote: bool) -> Target {
+        let origins = BTreeMap::from([(Transport::Tls13H1, Origin::new(addr.parse().unwrap(), "rs.example"))]);
+        Target {
+            name: String::new(),
+            origins,
+            places: BTreeMap::new(),
+            other_host: false,
+            introspection: None,
+            allow_remote,
+            limits: Limits::default(),
+        }
+    }
+
+    #[test]
+    fn another_machine_has_to_be_allowed() {
+        assert_eq!(target("127.0.0.1:8443", false).permitted(), Ok(()));
+        assert_eq!(target("[::1]:8443", false).permitted(), Ok(()));
+        assert_eq!(target("192.0.2.1:8443", true).permitted(), Ok(()));
+        let refused = target("192.0.2.1:8443", false).permitted().unwrap_err();
+        assert!(refused.starts_with("192.0.2.1:8443") && refused.contains("--allow-remote"), "{refused}");
+        let elsewhere = target("192.0.2.1:8443", false).origins;
+        let mut near = target("127.0.0.1:8443", false);
+        near.places.insert(Place::Node, elsewhere);
+        assert!(near.permitted().is_err());
+    }
+
+    #[test]
+    fn requests_name_a_server_as_a_url_does() {
+        let authority = |addr: &str, name| Origin::new(addr.parse().unwrap(), name).authority;
+        assert_eq!(authority("127.0.0.1:8443", "localhost"), "localhost:8443");
+        assert_eq!(authority("127.0.0.1:443", "localhost"), "localhost");
+        assert_eq!(authority("[::1]:8443", "::1"), "[::1]:8443");
+    }
+}

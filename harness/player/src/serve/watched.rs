@@ -1,0 +1,158 @@
+//! A resource server whose operator can look at what it made of the last requests.
+
+use std::{
+    collections::VecDeque,
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use ekmcheck_binding::{base64url, digest::Thumbprint};
+use ekmcheck_parties::{
+    clock::Clock,
+    resource::{Behaviour, Open, ResourceServer, exporters_of},
+    wire::{Established, Incoming, Outgoing, Service},
+};
+
+use super::recent;
+use crate::fingerprint::fingerprint;
+
+/// How many requests and failed handshakes are kept.
+const KEPT: usize = 50;
+
+/// What was seen of a request, or of a handshake that failed. No secrets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Seen {
+    /// Unix seconds.
+    pub(super) at: i64,
+    /// The connection's number; `None` if there never was one.
+    pub(super) connection: Option<u64>,
+    /// The thumbprint of the client's certificate.
+    pub(super) certificate: String,
+    /// The fingerprint of the exporter value.
+    pub(super) exporter: String,
+    /// Method and path.
+    pub(super) request: String,
+    /// What was answered.
+    pub(super) status: Option<u16>,
+    pub(super) decision: Decision,
+}
+
+/// What a server decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Decision {
+    /// It let the request through.
+    Accepted,
+    /// It refused, by that check, and says why.
+    Refused(&'static str, String),
+    /// It answered before it came to a decision.
+    Undecided,
+    /// It refused the handshake.
+    HandshakeFailed(String),
+}
+
+/// The server with what was seen last.
+pub(super) struct Watched<B: Behaviour> {
+    server: Arc<ResourceServer<B>>,
+    clock: Clock,
+    next: AtomicU64,
+    seen: Mutex<VecDeque<Seen>>,
+}
+
+/// A connection with what is said of it.
+pub(super) struct Connection {
+    open: Open,
+    number: u64,
+    certificate: String,
+    exporter: String,
+}
+
+impl<B: Behaviour> Watched<B> {
+    pub(super) fn new(server: Arc<ResourceServer<B>>, clock: Clock) -> Arc<Self> {
+        Arc::new(Self { server, clock, next: AtomicU64::new(1), seen: Mutex::default() })
+    }
+
+    fn see(&self, seen: Seen) {
+        let mut all = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= KEPT {
+            all.pop_front();
+        }
+        all.push_back(seen);
+    }
+
+    /// The latest first.
+    fn latest(&self) -> Vec<Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).iter().rev().cloned().collect()
+    }
+}
+
+impl<B: Behaviour> Service for Watched<B> {
+    type Connection = Connection;
+
+    fn opened(&self, established: &Established, peer: SocketAddr) -> Connection {
+        let open = self.server.opened(established, peer);
+        // Kept for plays in process; nobody fetches it here.
+        drop(self.server.take_sights());
+        let certificate = established.peer_certificates.first();
+        Connection {
+            open,
+            number: self.next.fetch_add(1, Ordering::Relaxed),
+            certificate: certificate.map(|der| Thumbprint::of_der(der).to_string()).unwrap_or_default(),
+            exporter: fingerprint(&base64url::encode(exporters_of(established).right())),
+        }
+    }
+
+    fn request(&self, connection: &Connection, request: Incoming) -> Outgoing {
+        if let Some(page) = recent::page(&request, || self.latest()) {
+            return page;
+        }
+        let named = without_secrets(&request);
+        let (answer, decision) = self.server.answer(&connection.open, request);
+        self.see(Seen {
+            at: self.clock.now(),
+            connection: Some(connection.number),
+            certificate: connection.certificate.clone(),
+            exporter: connection.exporter.clone(),
+            request: named,
+            status: Some(answer.status),
+            decision: match decision {
+                None => Decision::Undecided,
+                Some(None) => Decision::Accepted,
+                Some(Some(refusal)) => Decision::Refused(refusal.check().name(), bounded(refusal.detail())),
+            },
+        });
+        answer
+    }
+
+    fn closed(&self, connection: &Connection) {
+        self.server.closed(&connection.open);
+    }
+
+    fn handshake_failed(&self, error: &str) {
+        self.server.handshake_failed(error);
+        self.see(Seen {
+            at: self.clock.now(),
+            connection: None,
+            certificate: String::new(),
+            exporter: String::new(),
+            request: String::new(),
+            status: None,
+            decision: Decision::HandshakeFailed(bounded(error)),
+        });
+    }
+}
+
+/// Method and path. A query, and what is long or odd in a path, may be a token or a proof, and is left out.
+fn without_secrets(request: &Incoming) -> String {
+    let path = request.path_and_query.split('?').next().unwrap_or_default();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/%._-*".contains(c);
+    let path = if path.len() <= 40 && path.chars().all(plain) { path } else { "(a long or odd path)" };
+    let query = if request.path_and_query.contains('?') { "?…" } else { "" };
+    format!("{} {path}{query}", bounded(&request.method))
+}
+
+fn bounded(text: &str) -> String {
+    text.chars().take(120).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
