@@ -1,17 +1,11 @@
 //! `ekmcheck run`.
 
-use std::{
-    fs,
-    io::Write as _,
-    path::Path,
-    sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::{fs, io::Write as _, path::Path, sync::Arc};
 
 use ekmcheck_player::{
     run::{Pick, Plan, Played},
     subject::Subject,
-    world::World,
+    world::{Clock, World},
 };
 use ekmcheck_suite::{
     ambiguity,
@@ -51,6 +45,10 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Trouble> {
     transports.sort();
     transports.dedup();
     let (subject, world) = subject(args, &transports)?;
+    let runtime = runtime()?;
+    if let Subject::Network(target) = &subject {
+        runtime.block_on(target::ready(&world, target))?;
+    }
     writable(&args.report, "report.json")?;
     let plan = Plan {
         cases: Arc::new(cases),
@@ -64,18 +62,15 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Trouble> {
         measure_floor: !matches!(subject, Subject::Network(_)),
         subject,
     };
-    let (report, played) = runtime()?.block_on(async {
-        if let Subject::Network(target) = &plan.subject {
-            target::ready(&world, target).await?;
-        }
+    let (report, played) = runtime.block_on(async {
         let interrupted = async {
             // Without a handler the run simply cannot be interrupted gently.
             if tokio::signal::ctrl_c().await.is_err() {
                 std::future::pending::<()>().await;
             }
         };
-        Ok::<_, Trouble>(ekmcheck_player::run::run(world, plan, |_| {}, interrupted).await)
-    })?;
+        ekmcheck_player::run::run(world, plan, |_| {}, interrupted).await
+    });
     write(&args.report, &report, &played)?;
     write_file(&args.report, "ambiguities.md", &ambiguity::page(&all.register, std::slice::from_ref(&report)))?;
     match args.format {
@@ -132,8 +127,10 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Trouble> {
 
 /// The time, asked once.
 pub(crate) fn now() -> Result<i64, Trouble> {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).ok().and_then(|d| i64::try_from(d.as_secs()).ok());
-    since.ok_or_else(|| Trouble::Harness("the system's clock stands before 1970".to_owned()))
+    match Clock::of_system().now() {
+        now @ 1.. => Ok(now),
+        _ => Err(Trouble::Harness("the system's clock stands before 1970".to_owned())),
+    }
 }
 
 /// A value as indented JSON with a newline at the end.

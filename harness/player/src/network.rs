@@ -123,8 +123,8 @@ pub async fn greet(world: &World, target: &Target, transport: Transport) -> Resu
 fn hint(error: &WireError) -> String {
     let said = error.to_string();
     let mend = match error {
-        _ if said.contains("UnknownIssuer") || said.contains("NotValidForName") || said.contains("BadEncoding") => {
-            "; the server must present server/server.pem of this bundle"
+        WireError::Handshake { alert: None, .. } if said.contains("peer certificate") => {
+            "; the server must present server/server.pem of this bundle, made for the name in the URL"
         }
         WireError::Handshake { alert: Some(_), .. } | WireError::Refused { .. } => {
             "; the server must trust server/client-ca.pem of this bundle and speak this version and protocol"

@@ -68,7 +68,7 @@ impl Subject {
                 .map(Self::Variation)
                 .ok_or_else(|| unknown("variation", name, fault::variations().map(|v| v.name).collect())),
             _ => Err(format!(
-                "unknown subject {text:?}; it is `reference`, `fault:NAME`, `fault:NAME+NAME` or `variation:NAME`, see `ekmcheck list faults`"
+                "unknown subject {text:?}; it is `reference`, `fault:NAME`, `fault:NAME+NAME`, `variation:NAME` or a URL, see `ekmcheck list faults`"
             )),
         }
     }

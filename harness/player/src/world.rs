@@ -13,8 +13,8 @@ use ekmcheck_forge::{
     keys::Key,
     pki::{Identity, Pki},
 };
+pub use ekmcheck_parties::clock::Clock;
 use ekmcheck_parties::{
-    clock::Clock,
     resource::exporter_requests,
     signer::HandshakeKey,
     wire::{self, Alpn, ClientSettings, ClientTls, Habit, Prepared, PrivateKey, ServerConfig, Version, WireError},

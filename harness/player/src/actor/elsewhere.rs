@@ -57,6 +57,15 @@ pub(super) fn can_restart(subject: &Started) -> Result<(), Stop> {
     }
 }
 
+/// Whether it shows when the subject has begun with a request.
+pub(super) fn shows_its_work(subject: &Started) -> Result<(), Stop> {
+    match subject.target() {
+        // A reset might come before the request, and the case would be green without having tested anything.
+        Some(_) => Err(Stop::NotTestable("nothing shows when the subject has begun with a request".to_owned())),
+        None => Ok(()),
+    }
+}
+
 /// The harness has no hand in what introspection says.
 pub(super) fn no_introspection() -> Stop {
     let why = "the plan names no introspection file that the subject reads, so that no token can be made known to it";

@@ -65,6 +65,7 @@ impl Actor<'_> {
     /// Sends a request and resets the connection; whether the subject was still at it is left to chance, and must not
     /// matter.
     pub(super) async fn abandon(&mut self, send: &Send) -> Result<(), Stop> {
+        elsewhere::shows_its_work(self.subject)?;
         let ready = self.prepare(send).await?;
         let link = self.link_mut(&send.on)?;
         let request = outgoing(&ready.made, link.authority(send));
