@@ -1,0 +1,3 @@
+module ekmcheck.example/peers/go-server
+
+go 1.22
