@@ -2,16 +2,17 @@
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
+use clap::CommandFactory as _;
 use ekmcheck_player::{
     network::{Introspection, Limits, Origin, Target},
     subject::Subject,
     world::World,
 };
-use ekmcheck_suite::case::Transport;
+use ekmcheck_suite::{case::Transport, load::suggestion};
 
 use crate::{
     Trouble,
-    args::PlanArgs,
+    args::{Cli, PlanArgs},
     bundle,
     doctor::{Finding, Patient, Weight, examine},
     plan::{
@@ -81,6 +82,13 @@ pub(crate) fn of_plan(path: &Path) -> Result<Planned, Trouble> {
 }
 
 fn read(path: &Path) -> Result<Plan, Trouble> {
+    // A word that is neither may be a command that was mistyped.
+    if path.extension().is_none() && !path.exists() {
+        let word = path.display().to_string();
+        let commands = Cli::command();
+        let hint = suggestion(&word, commands.get_subcommands().map(clap::Command::get_name));
+        return Err(Trouble::Given(format!("{word:?} is neither a COMMAND nor the file of a plan; {hint}")));
+    }
     plan::read(path).map_err(|mistakes| {
         let mistakes: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
         Trouble::Given(mistakes.join("\nerror: "))

@@ -244,7 +244,7 @@ fn the_reference_is_judged_over_the_network_as_in_process() {
 
 #[test]
 fn faults_are_caught_over_the_network_as_in_process() {
-    let names = ["ekm-unchecked", "cache-by-token", "jti-unchecked"];
+    let names = ["ekm-unchecked", "cache-outlives-connection", "jti-unchecked"];
     let named = |ids: &[&str]| suite().cases.iter().filter(|c| ids.contains(&c.id.as_str())).cloned().collect();
     assert!(faulty("faults", &names, named) >= names.len());
 }
