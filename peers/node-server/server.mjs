@@ -158,7 +158,7 @@ async function openProof(proof, connection) {
   if (!COMPACT.test(proof)) throw invalidProof('malformed');
   try {
     if (fault('signature-not-verified')) {
-      const [header, payload] = proof.split('.').map((part) => JSON.parse(Buffer.from(part, 'base64url').toString() || '{}'));
+      const [header, payload] = proof.split('.').slice(0, 2).map((part) => JSON.parse(Buffer.from(part, 'base64url').toString() || '{}'));
       return { protectedHeader: header, payload };
     }
     const typ = fault('proof-typ-not-checked') ? undefined : 'tls-binding-proof+jwt';
@@ -294,6 +294,7 @@ server.prependListener('secureConnection', (socket) => {
     socket.destroy(); // without it the exporter value is not this connection's alone (RFC 7627 §1)
     return;
   }
+  socket.setNoDelay(); // or an answer over HTTP/1.1 waits for the client to acknowledge the session tickets
   socket.connection = connectionOf(socket);
 });
 server.on('sessionError', () => {}); // a client that breaks HTTP/2 loses its session, and nobody else's
