@@ -53,7 +53,7 @@ func (s *server) authorize(r *http.Request, c *connection) *refusal {
 		return &refusal{401, "", "no Bearer token"}
 	}
 	token := match[1]
-	claims, refused := s.checkToken(token, c)
+	claims, refused := s.checkToken(token, r.URL.Path, c)
 	if refused != nil {
 		return refused
 	}
@@ -131,7 +131,7 @@ func hasAudience(claims object, want string) bool {
 	return want != "" && slices.Contains(many, want)
 }
 
-func (s *server) checkToken(token string, c *connection) (object, *refusal) {
+func (s *server) checkToken(token, path string, c *connection) (object, *refusal) {
 	jws, err := parse(token)
 	if err != nil {
 		return nil, invalidToken("malformed access token")
@@ -159,6 +159,8 @@ func (s *server) checkToken(token string, c *connection) (object, *refusal) {
 	case !cnf.has("tls_exp") && faulty("tls-exp-optional"):
 	case cnf.str("tls_exp") != label: // §2.4 leaves no other label, and 5d no token without
 		return nil, invalidToken("the access token is not bound to the TLS session")
+	case path == "/api/admin" && !slices.Contains(strings.Split(claims.str("scope"), " "), "resource.admin"):
+		return nil, &refusal{403, "insufficient_scope", "resource.admin is needed"}
 	}
 	return claims, nil
 }
@@ -192,7 +194,7 @@ func (s *server) checkProof(proof, ath string, token object, r *http.Request, c 
 	case claims.has("htu") && !isTarget(claims.str("htu"), r) && !faulty("htu-not-compared"):
 		return invalidProof("htu mismatch")
 	case claims.has("jti") && jti == "":
-		return invalidProof("jti is not a string")
+		return invalidProof("jti identifies nothing")
 	case claims.has("jti") && !s.jtis.first(jti, s.now(), token.number("exp")) && !faulty("jti-not-remembered"):
 		return invalidProof("jti reuse")
 	}

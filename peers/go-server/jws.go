@@ -14,6 +14,7 @@ import (
 	"math/big"
 	"os"
 	"strings"
+	"unicode/utf8"
 )
 
 // object is a JSON object by its members' exact names: a struct would let encoding/json take "ATH" for "ath".
@@ -69,6 +70,9 @@ func parse(compact string) (found jws, err error) {
 		text, err := strict.DecodeString(parts[i])
 		if err != nil {
 			return found, err
+		}
+		if !utf8.Valid(text) { // encoding/json would put U+FFFD there (RFC 7515 §5.2)
+			return found, errors.New("not UTF-8")
 		}
 		if err = json.Unmarshal(text, into); err != nil {
 			return found, err

@@ -12,6 +12,7 @@ import { createLocalJWKSet, errors, jwtVerify } from 'jose';
 
 const LABEL = 'EXPORTER-oauth-tls-session-bound';
 const IAT_PAST = 300; // seconds that a proof may be old when it is first shown on a connection
+const COMPACT = /^[\w-]+\.[\w-]+\.[\w-]*$/; // three parts in base64url, of which an unsigned one has two
 const IAT_FUTURE = 60; // seconds that a client's clock may be ahead
 
 // Each fault is one mistake that a real server makes; without `--fault` none is made.
@@ -153,9 +154,11 @@ async function checkToken(token, connection) {
 
 /** e: the signature, by the certificate of this very connection. Gives header and claims. */
 async function openProof(proof, connection) {
+  // Node decodes base64url with padding and with white space in it, too; a compact JWS has neither (RFC 7515 §5.2).
+  if (!COMPACT.test(proof)) throw invalidProof('malformed');
   try {
     if (fault('signature-not-verified')) {
-      const [header, payload] = proof.split('.').map((part) => JSON.parse(Buffer.from(part, 'base64url').toString() || '{}'));
+      const [header, payload] = proof.split('.').slice(0, 2).map((part) => JSON.parse(Buffer.from(part, 'base64url').toString() || '{}'));
       return { protectedHeader: header, payload };
     }
     const typ = fault('proof-typ-not-checked') ? undefined : 'tls-binding-proof+jwt';
@@ -201,7 +204,7 @@ const seenJtis = new Map(); // client and jti -> end of the token's life, in sec
 
 /** i: a jti is good once while the token that it came with lives. No await between look and note: requests cannot race. */
 function rememberJti(jti, until, connection) {
-  if (typeof jti !== 'string') throw invalidProof('jti is not a string');
+  if (typeof jti !== 'string' || jti === '') throw invalidProof('jti identifies nothing');
   if (fault('jti-not-remembered')) return;
   const seen = fault('jti-per-connection') ? connection.jtis : seenJtis;
   const now = Date.now() / 1000;
@@ -213,6 +216,15 @@ function rememberJti(jti, until, connection) {
 
 const verifiedAnywhere = new Map(); // only for the fault cache-by-token
 
+/** b again, on hits too: what the path needs, if it needs more than a token. */
+function checkScope(claims, request) {
+  const admin = request.url.split(/[?#]/)[0] === '/api/admin';
+  if (admin && !`${claims.scope ?? ''}`.split(' ').includes('resource.admin')) {
+    throw new Refusal('insufficient_scope', 'resource.admin is needed', 403);
+  }
+}
+
+/** b to i; gives the claims of the token. */
 async function authorize(request) {
   const connection = request.socket.connection;
   if (!connection) throw invalidToken('no client certificate');
@@ -224,13 +236,14 @@ async function authorize(request) {
 
   const proof = request.headers['session-binding-proof'];
   if (proof === undefined) {
-    if (fault('proof-optional') || (fault('proof-optional-after-first') && cache.has(ath))) return;
+    if (fault('proof-optional') || (fault('proof-optional-after-first') && cache.has(ath))) return claims;
     throw new Refusal('use_session_binding', 'This token requires a Session-Binding Proof');
   }
   // A hit is the same token with the same proof on the same connection; any other proof is verified in full. Only proofs
   // without per-request claims get here, and iat speaks of when the proof was made, so nothing is left to look at (§3.3.1).
-  if (cache.has(ath) && (cache.get(ath) === sha256(proof) || fault('cache-by-token'))) return;
+  if (cache.has(ath) && (cache.get(ath) === sha256(proof) || fault('cache-by-token'))) return claims;
   if (await checkProof(proof, ath, claims, request, connection)) cache.set(ath, sha256(proof));
+  return claims;
 }
 
 // ---- HTTP
@@ -249,7 +262,7 @@ function refuse(response, refusal) {
 
 async function serve(request, response) {
   try {
-    await authorize(request);
+    checkScope(await authorize(request), request);
     response.writeHead(200, { 'content-type': 'application/json' });
     response.end('{"resource":"ok"}');
   } catch (error) {
@@ -281,6 +294,7 @@ server.prependListener('secureConnection', (socket) => {
     socket.destroy(); // without it the exporter value is not this connection's alone (RFC 7627 §1)
     return;
   }
+  socket.setNoDelay(); // or an answer over HTTP/1.1 waits for the client to acknowledge the session tickets
   socket.connection = connectionOf(socket);
 });
 server.on('sessionError', () => {}); // a client that breaks HTTP/2 loses its session, and nobody else's
