@@ -32,7 +32,7 @@ pub(crate) struct Cli {
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Play cases on a subject and say whether it conforms
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// List cases, requirements, alterations, faults or harmless variations
     List(ListArgs),
     /// Play one case and show every step: handshakes, proofs, requests, answers, and what decided

@@ -160,6 +160,8 @@ const FINER: &[(Entry, &[&str])] = &[
     (entry_of("rs.proof-form", "2.3", Must, Draft), &["json-flattened", "json-general"]),
     (entry_of("rs.proof-form", "2.3", Must, Hardening), &["percent-encoded"]),
     (entry_of("rs.proof-form", "RFC 7515 3.1", Must, Hardening), &["payload-nested-deeply"]),
+    // The last of the two is the right one, which a parser may take (RFC 7515 section 4).
+    (entry_of("rs.proof-form", "RFC 7515 4", Should, Hardening), &["typ-twice-wrong-first"]),
     (entry_of("rs.proof-form", "RFC 7515 4", Should, Inherited), &["typ-twice-wrong-last"]),
     (
         entry_of("rs.proof-form", "RFC 7519 4", Should, Inherited),
