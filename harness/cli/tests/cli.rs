@@ -192,7 +192,7 @@ fn json_on_standard_output_is_the_report() {
 }
 
 #[test]
-fn the_whole_suite_twice_with_the_same_seed() {
+fn the_whole_suite_passes_and_the_ledger_is_what_it_emitted() {
     let scratch = Scratch::new("whole");
     let (done, first) = scratch.run(&[]);
     done.ends_with(0).says(&["conformant.", "failed 0"]);
@@ -202,9 +202,6 @@ fn the_whole_suite_twice_with_the_same_seed() {
         assert_eq!(first["counts"][none], 0, "{none}");
     }
     assert_eq!(rows_of(&first), due_rows(), "rows that the run emitted, and rows that are due and not excluded");
-    let (done, second) = scratch.run(&["run", "--seed", "1"]);
-    done.ends_with(0);
-    assert_eq!(differences(&first, &second), Vec::<String>::new());
 }
 
 /// The rows of the catalogue that a run emitted a verdict for.
