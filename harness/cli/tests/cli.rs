@@ -291,8 +291,8 @@ fn a_mistake_in_the_arguments_ends_with_2_and_a_hint() {
     for (arguments, hint) in [
         (&["run", "--subject", "fault:ekm-uncheked"][..], "did you mean \"ekm-unchecked\"?"),
         (&["run", "--subject", "variation:no-cahce"], "did you mean \"no-cache\"?"),
-        (&["run", "--subject", "refrence"], "`reference`, `fault:NAME` or `variation:NAME`"),
-        (&["run", "--subject", "fault"], "`reference`, `fault:NAME` or `variation:NAME`"),
+        (&["run", "--subject", "refrence"], "`fault:NAME+NAME`, `variation:NAME` or a URL"),
+        (&["run", "--subject", "fault"], "`fault:NAME+NAME`, `variation:NAME` or a URL"),
         (&["run", "--transport", "tls13h1"], "tls13-h1, tls13-h2, tls12-h1, tls12-h2"),
         (&["run", "--format", "hmuan"], "a similar value exists: 'human'"),
         (&["run", "--fliter", "x"], "a similar argument exists: '--filter'"),
