@@ -111,7 +111,7 @@ pub(crate) struct RunArgs {
     /// Only these transports; may be given more than once [default: all]
     #[arg(long, value_name = "NAME", value_parser = transport)]
     pub(crate) transport: Vec<Transport>,
-    /// How many cases to play at once [default: twice the number of cores]
+    /// How many cases to play at once [default: twice the number of cores; 1 on a server by its URL]
     #[arg(long, value_name = "N")]
     pub(crate) jobs: Option<NonZeroUsize>,
     /// Order of the cases, and the numbers in identifiers
