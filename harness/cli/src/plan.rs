@@ -78,6 +78,8 @@ struct RawCapabilities {
     #[serde(default)]
     other_host: bool,
     #[serde(default)]
+    scopes: bool,
+    #[serde(default)]
     zero_rtt: bool,
 }
 
@@ -114,6 +116,8 @@ pub(crate) struct Plan {
     pub(crate) introspection: bool,
     /// Whether requests for `other.localhost` are for another service.
     pub(crate) other_host: bool,
+    /// Whether `/api/admin` needs a scope that no token has.
+    pub(crate) scopes: bool,
     /// Whether it takes early data.
     pub(crate) zero_rtt: bool,
 }
@@ -277,6 +281,7 @@ fn parse(file: &str, text: &str, folder: &Path) -> Result<Plan, Vec<Mistake>> {
         step: Duration::from_secs(step),
         introspection: raw.capabilities.introspection,
         other_host: raw.capabilities.other_host,
+        scopes: raw.capabilities.scopes,
         zero_rtt: raw.capabilities.zero_rtt,
         clock_skew: raw.target.clock_skew_seconds,
     })

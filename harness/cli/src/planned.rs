@@ -108,6 +108,7 @@ fn start(plan: &Plan) -> Result<Planned, Trouble> {
         origins: plan.transports.iter().map(origin).collect(),
         places: BTreeMap::new(),
         other_host: plan.other_host,
+        scopes: plan.scopes,
         introspection: plan.introspection.then(|| Introspection::of_file(&fixture)),
         allow_remote: plan.allow_remote,
         limits: Limits { step: plan.step },

@@ -75,6 +75,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Trouble> {
     let shard = select::part(&mut plan, &args.part, earlier.as_ref())?;
     let finish = |report: &mut Report| {
         report.shard = shard;
+        report.named_by = named_by(args);
         report.scenarios = args.selection.scenarios.as_ref().map(|d| d.display().to_string());
         if let Some(list) = &known {
             report.set_baseline(list.judge(report));
@@ -186,6 +187,28 @@ pub(crate) fn status(report: &Report, strict: bool) -> u8 {
         conclusion => conclusion,
     }
     .exit_status()
+}
+
+/// The words that name a subject of which its name does not tell enough.
+fn named_by(args: &RunArgs) -> Vec<String> {
+    let words = |words: &[&str]| words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>();
+    let path = |path: &std::path::Path| path.display().to_string();
+    if let Some(plan) = &args.plan {
+        return vec![path(plan)];
+    }
+    let (Some(named), Some(bundle)) = (&args.subject, &args.network.bundle) else { return Vec::new() };
+    let mut named_by = words(&["--subject", named, "--bundle", &path(bundle)]);
+    let network = &args.network;
+    for (name, value) in [
+        ("--quic-port", network.quic_port.map(|port| port.to_string())),
+        ("--introspection", network.introspection.as_deref().map(path)),
+    ] {
+        named_by.extend(value.into_iter().flat_map(|value| [name.to_owned(), value]));
+    }
+    let flags =
+        [("--allow-remote", network.allow_remote), ("--other-host", network.other_host), ("--scopes", network.scopes)];
+    named_by.extend(flags.into_iter().filter(|(_, set)| *set).map(|(name, _)| name.to_owned()));
+    named_by
 }
 
 /// What is tested, and the world that it lives in.

@@ -37,6 +37,9 @@ pub(crate) struct NetworkArgs {
     /// With a URL as the subject: requests for the host other.localhost are for another service of it
     #[arg(long, requires = "bundle")]
     pub(crate) other_host: bool,
+    /// With a URL as the subject: /api/admin needs the scope resource.admin, which no token has
+    #[arg(long, requires = "bundle")]
+    pub(crate) scopes: bool,
 }
 
 /// Whether a subject is named by its URL.
@@ -63,6 +66,7 @@ pub(crate) fn of_url(url: &str, transports: &[Transport], args: &NetworkArgs) ->
         origins: transports.iter().map(origin).collect(),
         places: BTreeMap::new(),
         other_host: args.other_host,
+        scopes: args.scopes,
         introspection,
         allow_remote: args.allow_remote,
         limits: Limits::default(),

@@ -154,6 +154,7 @@ impl Served {
             origins: Transport::ALL.into_iter().map(origin).collect(),
             places: BTreeMap::new(),
             other_host: true,
+            scopes: true,
             introspection: Some(Introspection::of_file(&set.folder.join(INTROSPECTION))),
             allow_remote: false,
             limits: Limits::default(),

@@ -237,6 +237,12 @@ impl<'a> Actor<'a> {
             Err(WireError::Timeout(Stage::Negotiation)) => {
                 return Err(Stop::NotTestable("the subject sends no Version Negotiation packet".to_owned()));
             }
+            Err(error @ (WireError::Handshake { .. } | WireError::Refused { .. })) if self.case.key_is_optional() => {
+                return Err(Stop::NotTestable(format!(
+                    "no connection with a {} certificate, whose support is the subject's choice: {error}",
+                    client.name
+                )));
+            }
             Err(error) => {
                 return Err(match source_port {
                     Some(port) => Stop::NotTestable(format!("port {port} cannot be used again here: {error}")),
@@ -335,6 +341,7 @@ impl<'a> Actor<'a> {
     /// Makes token, proof and request, and opens another connection where the alteration wants one.
     async fn prepare(&mut self, send: &Send) -> Result<Ready, Stop> {
         elsewhere::can_be_for(self.subject, send)?;
+        elsewhere::can_be_limited(self.subject, send)?;
         let altered = match &send.alter {
             None => None,
             Some(name) => Some(alteration::named(name).ok_or_else(|| Stop::Broken(format!("no alteration {name:?}")))?),

@@ -20,6 +20,8 @@ pub struct Target {
     pub places: BTreeMap<Place, BTreeMap<Transport, Origin>>,
     /// Whether requests for the host `other.localhost` are for another service, with the other audience.
     pub other_host: bool,
+    /// Whether `/api/admin` needs the scope `resource.admin`, which no token has.
+    pub scopes: bool,
     /// What stands for the introspection endpoint that it asks, if the harness can write it.
     pub introspection: Option<Introspection>,
     /// Whether it may be on another machine.
@@ -146,6 +148,7 @@ mod tests {
             origins,
             places: BTreeMap::new(),
             other_host: false,
+            scopes: false,
             introspection: None,
             allow_remote,
             limits: Limits::default(),

@@ -42,6 +42,7 @@ impl Bundle {
             claims: PerRequest::default(),
             signing: Signing::Live,
             unique: 1,
+            play: 0,
         };
         let token = recipe::make_token(&setting, None)?;
         let proof = recipe::make_proof(&setting, &token, None)?;

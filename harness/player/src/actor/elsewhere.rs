@@ -13,6 +13,9 @@ use crate::subject::Started;
 /// The host of another service behind the same listener.
 const OTHER_HOST: &str = "other.localhost";
 
+/// The path that needs a scope that no token has.
+const LIMITED_PATH: &str = ekmcheck_parties::resource::ADMIN_PATH;
+
 impl Actor<'_> {
     /// The longest that one step may take.
     pub(super) fn limit(&self) -> Duration {
@@ -44,6 +47,17 @@ pub(super) fn can_be_for(subject: &Started, send: &Send) -> Result<(), Stop> {
     match subject.target().is_some_and(|target| other && !target.other_host) {
         true => Err(Stop::NotTestable(format!(
             "the plan does not say that the subject has another service under the host {OTHER_HOST}, with the other audience"
+        ))),
+        false => Ok(()),
+    }
+}
+
+/// Whether the subject asks for more than a valid token, where the request counts on it.
+pub(super) fn can_be_limited(subject: &Started, send: &Send) -> Result<(), Stop> {
+    let limited = send.path.as_deref() == Some(LIMITED_PATH);
+    match subject.target().is_some_and(|target| limited && !target.scopes) {
+        true => Err(Stop::NotTestable(format!(
+            "the plan does not say that {LIMITED_PATH} needs a scope that no token has (scopes in [capabilities], --scopes)"
         ))),
         false => Ok(()),
     }

@@ -160,19 +160,16 @@ const FINER: &[(Entry, &[&str])] = &[
     (entry_of("rs.proof-form", "2.3", Must, Draft), &["json-flattened", "json-general"]),
     (entry_of("rs.proof-form", "2.3", Must, Hardening), &["percent-encoded"]),
     (entry_of("rs.proof-form", "RFC 7515 3.1", Must, Hardening), &["payload-nested-deeply"]),
-    // The last of the two is the right one, which a parser may take (RFC 7515 section 4).
+    // The last of the two is the right one, which a parser may take (RFC 7515 section 4, RFC 7519 section 4).
     (entry_of("rs.proof-form", "RFC 7515 4", Should, Hardening), &["typ-twice-wrong-first"]),
+    (
+        entry_of("rs.proof-form", "RFC 7519 4", Should, Hardening),
+        &["ath-twice-wrong-first", "ekm-twice-wrong-first", "payload-member-twice"],
+    ),
     (entry_of("rs.proof-form", "RFC 7515 4", Should, Inherited), &["typ-twice-wrong-last"]),
     (
         entry_of("rs.proof-form", "RFC 7519 4", Should, Inherited),
-        &[
-            "ath-twice-wrong-first",
-            "ath-twice-wrong-last",
-            "ekm-twice-wrong-first",
-            "ekm-twice-wrong-last",
-            "iat-twice-wrong-last",
-            "payload-member-twice",
-        ],
+        &["ath-twice-wrong-last", "ekm-twice-wrong-last", "iat-twice-wrong-last"],
     ),
     (entry_of("rs.proof-form", "RFC 7797 7", Must, Inherited), &["b64-false"]),
     (entry_of("rs.proof-form", "RFC 8725 3.7", Should, Inherited), &["byte-order-mark-in-payload", "utf-16-payload"]),

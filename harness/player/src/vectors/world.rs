@@ -50,6 +50,7 @@ impl World {
             claims,
             signing: Signing::Frozen,
             unique: 0,
+            play: 0,
         })
     }
 }
