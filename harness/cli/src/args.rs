@@ -90,6 +90,10 @@ pub(crate) struct Selection {
     /// Only cases about this question that the draft leaves open, such as `A-03`; may be given more than once
     #[arg(long, value_name = "ID")]
     pub(crate) ambiguity: Vec<String>,
+    /// Only cases with this tag: a group such as `cache`, a requirement, a row of the catalogue, a clause; may be given
+    /// more than once (`ekmcheck list tags` shows all)
+    #[arg(long, value_name = "TAG")]
+    pub(crate) tag: Vec<String>,
     /// Read cases from this directory instead of the embedded ones
     #[arg(long, value_name = "DIR")]
     pub(crate) scenarios: Option<PathBuf>,
@@ -131,6 +135,9 @@ pub(crate) struct RunArgs {
     /// Say where the time went: plays, handshakes, signatures, and what they cost alone in the same run
     #[arg(long)]
     pub(crate) timings: bool,
+    /// With a PLAN: play at once, without the doctor's look at the configuration
+    #[arg(long, requires = "plan")]
+    pub(crate) skip_doctor: bool,
     /// Exit with 1 on warnings too: on what only a SHOULD or our hardening asks for
     #[arg(long)]
     pub(crate) strict: bool,
@@ -146,7 +153,7 @@ pub(crate) struct RunArgs {
 }
 
 /// How much is asked of the subject, and what is logged of it.
-#[derive(Args)]
+#[derive(Clone, Args)]
 pub(crate) struct BoundsArgs {
     /// At most so many requests a second
     #[arg(long, value_name = "N")]
@@ -269,6 +276,8 @@ pub(crate) enum What {
     Faults,
     /// The harmless variations of the reference
     Variations,
+    /// What --tag takes
+    Tags,
 }
 
 #[derive(Args)]

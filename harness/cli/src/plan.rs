@@ -7,6 +7,7 @@ pub(crate) mod launch;
 use std::{
     collections::BTreeMap,
     fmt, fs,
+    num::NonZeroU32,
     ops::Range,
     path::{Path, PathBuf},
     time::Duration,
@@ -23,6 +24,7 @@ struct Raw {
     subject: RawSubject,
     target: RawTarget,
     start: Option<RawStart>,
+    baseline: Option<PathBuf>,
     #[serde(default)]
     limits: RawLimits,
     #[serde(default)]
@@ -68,6 +70,8 @@ struct RawStart {
 #[serde(deny_unknown_fields)]
 struct RawLimits {
     step_seconds: Option<Spanned<u64>>,
+    requests_per_second: Option<NonZeroU32>,
+    connections: Option<NonZeroU32>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -112,6 +116,12 @@ pub(crate) struct Plan {
     pub(crate) start: Option<Start>,
     /// The longest that a connection, a request or an end may take.
     pub(crate) step: Duration,
+    /// The most requests a second.
+    pub(crate) rate: Option<NonZeroU32>,
+    /// The most connections at once.
+    pub(crate) connections: Option<NonZeroU32>,
+    /// The list of its known failures.
+    pub(crate) baseline: Option<PathBuf>,
     /// Whether it asks the introspection fixture of the bundle.
     pub(crate) introspection: bool,
     /// Whether requests for `other.localhost` are for another service.
@@ -279,6 +289,9 @@ fn parse(file: &str, text: &str, folder: &Path) -> Result<Plan, Vec<Mistake>> {
         allow_remote: raw.target.allow_remote,
         start,
         step: Duration::from_secs(step),
+        rate: raw.limits.requests_per_second,
+        connections: raw.limits.connections,
+        baseline: raw.baseline.map(|file| folder.join(file)),
         introspection: raw.capabilities.introspection,
         other_host: raw.capabilities.other_host,
         scopes: raw.capabilities.scopes,

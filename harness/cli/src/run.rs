@@ -38,25 +38,39 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Trouble> {
     let earlier = args.part.rerun_failed.as_deref().map(select::report).transpose()?;
     let all = scenarios::all(args.selection.scenarios.as_deref())?;
     let now = now()?;
-    let known = known(args, &all.cases, now)?;
+    let plan_file = args.plan.as_deref().map(planned::read).transpose()?;
+    let known = known(args, plan_file.as_ref().and_then(|p| p.baseline.as_deref()), &all.cases, now)?;
     let cases = select::cases(all.cases.clone(), &all.register, &args.selection)?;
     let ledger = Arc::new(all.ledger.clone());
-    // What a plan started ends with this function.
-    let (subject, world, speaks, _running) = match args.plan.as_deref().map(planned::of_plan).transpose()? {
-        Some(planned) => (planned.subject, planned.world, planned.transports, Some(planned.running)),
+    // What it started ends with this function.
+    let (subject, world, planned) = match &plan_file {
+        Some(plan) => {
+            let (planned, world) = planned::start(plan)?;
+            (planned.subject.clone(), world, Some(planned))
+        }
         None => {
             let named = args.subject.as_deref().or(earlier.as_ref().map(|e| e.subject.as_str()));
             let (subject, world) = subject(args, named.unwrap_or("reference"), now)?;
-            (subject, world, Transport::ALL.to_vec(), None)
+            (subject, world, None)
         }
     };
-    let world = Arc::new(world.with(controls(&args.bounds)?));
+    let mut bounds = args.bounds.clone();
+    if let Some(plan) = &plan_file {
+        bounds.rate = bounds.rate.or(plan.rate);
+        bounds.connections = bounds.connections.or(plan.connections);
+    }
+    let world = Arc::new(world.with(controls(&bounds)?));
     let runtime = runtime()?;
-    if let Subject::Network(target) = &subject {
-        runtime.block_on(target::ready(&world, target))?;
+    let speaks = planned.as_ref().map_or(Transport::ALL.to_vec(), |planned| planned.transports.clone());
+    let asked = if args.transport.is_empty() { &speaks } else { &args.transport };
+    match (&subject, &planned) {
+        (_, Some(planned)) if !args.skip_doctor => {
+            runtime.block_on(planned::fit(planned, world.clone(), &transports(asked)))?;
+        }
+        (Subject::Network(target), None) => runtime.block_on(target::ready(&world, target))?,
+        _ => {}
     }
     writable(&args.report, "report.json")?;
-    let asked = if args.transport.is_empty() { &speaks } else { &args.transport };
     let mut plan = Plan {
         cases: Arc::new(cases),
         ledger: ledger.clone(),
@@ -165,7 +179,7 @@ pub(crate) fn transports(asked: &[Transport]) -> Vec<Transport> {
 }
 
 /// The list of known failures; and the file for a new one must not be there yet, for reasons would be lost.
-fn known(args: &RunArgs, cases: &[Case], now: i64) -> Result<Option<List>, Trouble> {
+fn known(args: &RunArgs, of_plan: Option<&Path>, cases: &[Case], now: i64) -> Result<Option<List>, Trouble> {
     if let Some(path) = args.known.write_baseline.as_ref().filter(|p| p.exists()) {
         return Err(Trouble::Given(format!(
             "{}: is there already\n  mend: name another file; with `--baseline {}` the reasons in it are kept",
@@ -173,7 +187,7 @@ fn known(args: &RunArgs, cases: &[Case], now: i64) -> Result<Option<List>, Troub
             path.display()
         )));
     }
-    args.known.baseline.as_deref().map(|path| List::read(path, cases, baseline::day(now)?)).transpose()
+    args.known.baseline.as_deref().or(of_plan).map(|path| List::read(path, cases, baseline::day(now)?)).transpose()
 }
 
 /// The exit status that a report comes to.

@@ -80,6 +80,45 @@ fn a_mistake_with_the_exporter_is_named_before_anything_is_judged() {
     assert_eq!(done.status.code(), Some(2), "{out}");
     assert!(out.contains("no context instead of a zero-length one"), "{out}");
     assert!(out.contains("1 to mend"), "{out}");
+
+    let report = scratch.0.join("report");
+    let words = ["run", "--filter", "rs.exporter.no-context", "--report", report.to_str().unwrap()];
+    let done = scratch.ekmcheck(&words, &plan);
+    let err = text(&done.stderr);
+    assert_eq!(done.status.code(), Some(2), "{err}");
+    assert!(err.contains("not fit to be judged, 1 to mend") && err.contains("no context instead"), "{err}");
+    let done = scratch.ekmcheck(&[&words[..], &["--skip-doctor"]].concat(), &plan);
+    assert_eq!(done.status.code(), Some(1), "{}", text(&done.stderr));
+    assert!(text(&done.stdout).contains("broken"), "{}", text(&done.stdout));
+}
+
+#[test]
+fn a_clock_that_is_not_what_the_plan_says_is_told() {
+    let scratch = Scratch::new("clock");
+    let plan = scratch.plan("clock.toml", &[], "transports = [\"tls13-h1\"]\nclock_skew_seconds = 20");
+    let done = scratch.ekmcheck(&["doctor"], &plan);
+    let out = text(&done.stdout);
+    assert_eq!(done.status.code(), Some(2), "{out}");
+    assert!(out.contains("s behind what the plan expects") && out.contains("correct clock_skew_seconds"), "{out}");
+}
+
+#[test]
+fn a_plan_bounds_the_run_and_knows_its_failures() {
+    let scratch = Scratch::new("bounds");
+    let known = "[[known]]\nid = \"rs.ath.no-such-case\"\nexpected = \"fail\"\nreason = \"r\"\nexpires = 2099-01-01\n";
+    fs::write(scratch.0.join("known.toml"), known).unwrap();
+    let plan = scratch.plan("bounds.toml", &[], "transports = [\"tls13-h1\"]\n[limits]\nconnections = 1");
+    let text_of = fs::read_to_string(&plan).unwrap();
+    let report = scratch.0.join("report");
+    let words = ["run", "--filter", "rs.exporter.of-another-connection", "--report", report.to_str().unwrap()];
+    let done = scratch.ekmcheck(&words, &plan);
+    let out = text(&done.stdout);
+    assert_eq!(done.status.code(), Some(3), "nothing could be played: {out}{}", text(&done.stderr));
+    assert!(out.contains("not testable 1"), "{out}");
+    fs::write(&plan, format!("baseline = \"known.toml\"\n{text_of}")).unwrap();
+    let done = scratch.ekmcheck(&words, &plan);
+    assert_ne!(done.status.code(), Some(0));
+    assert!(text(&done.stderr).contains("known.toml:1"), "{}", text(&done.stderr));
 }
 
 #[test]

@@ -87,11 +87,18 @@ impl Target {
     }
 }
 
+/// What a server said of itself in its answer to a request without a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Greeting {
+    /// Its `Date`, in Unix seconds, if it sent one that can be read (RFC 9110 section 6.6.1).
+    pub date: Option<i64>,
+}
+
 /// Connects as the usual client and sends a request without a token: any answer will do.
 ///
 /// # Errors
 /// Why there was none, and what may be wrong.
-pub async fn greet(world: &World, target: &Target, transport: Transport) -> Result<(), String> {
+pub async fn greet(world: &World, target: &Target, transport: Transport) -> Result<Greeting, String> {
     target.permitted()?;
     let origin = target.origins.get(&transport).ok_or("no origin is named")?;
     let key = ClientKey {
@@ -115,10 +122,15 @@ pub async fn greet(world: &World, target: &Target, transport: Transport) -> Resu
         body: bytes::Bytes::new(),
         trailers: Vec::new(),
     });
-    let answered = answered.await.map(drop).map_err(|e| format!("{}: {}", origin.addr, hint(&e)));
+    let answered = answered.await.map_err(|e| format!("{}: {}", origin.addr, hint(&e)));
     // What it said counts, not how it ends.
     let _ = connection.close(How::Notify).await;
-    answered
+    answered.map(|answer| Greeting { date: answer.fields.iter().find(|(name, _)| name == "date").and_then(date) })
+}
+
+fn date((_, value): &(String, Vec<u8>)) -> Option<i64> {
+    let date = httpdate::parse_http_date(str::from_utf8(value).ok()?).ok()?;
+    i64::try_from(date.duration_since(std::time::UNIX_EPOCH).ok()?.as_secs()).ok()
 }
 
 /// What went wrong, with what mends it most often.

@@ -112,7 +112,8 @@ impl World {
     }
 
     /// The time, in Unix seconds.
-    pub(crate) fn now(&self) -> i64 {
+    #[must_use]
+    pub fn now(&self) -> i64 {
         self.clock.now()
     }
 
