@@ -42,6 +42,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         action: ProofAction,
     },
+    /// Print an access token of a bundle's issuer, valid for an hour
+    Token(TokenArgs),
     /// Connect to a server and print what this connection exports, rightly and under each usual mistake
     Exporter(ExporterArgs),
     /// Put the reports of the shards of a run together
@@ -97,6 +99,16 @@ pub(crate) struct Selection {
     /// Read cases from this directory instead of the embedded ones
     #[arg(long, value_name = "DIR")]
     pub(crate) scenarios: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct TokenArgs {
+    /// The directory that `ekmcheck init` made
+    #[arg(long, value_name = "DIR")]
+    pub(crate) bundle: PathBuf,
+    /// The client whose certificate it is bound to, by its name in the bundle
+    #[arg(long, value_name = "NAME", default_value = "p256")]
+    pub(crate) client: String,
 }
 
 #[derive(Args)]

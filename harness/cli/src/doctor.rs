@@ -142,7 +142,9 @@ async fn first_request(patient: &Patient, transport: Transport, id: &str) -> Fin
 fn connect_hint(why: &str) -> &'static str {
     let why = why.to_ascii_lowercase();
     let has = |word: &str| why.contains(word);
-    if has("unknownissuer") || has("unknown issuer") {
+    if has("tokens.command") {
+        "mend command in [tokens]: it has to write an access token for the client's certificate on one line"
+    } else if has("unknownissuer") || has("unknown issuer") {
         "the server's certificate is not from the bundle: give the server server.pem and server.key, or look for a proxy in between"
     } else if has("notvalidforname") || has("not valid for") {
         "the server's certificate is for another name: make the bundle with --name HOST, or correct the host in the plan"

@@ -3,8 +3,9 @@
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use clap::CommandFactory as _;
+use ekmcheck_forge::pki::CLIENTS;
 use ekmcheck_player::{
-    network::{Introspection, Limits, Origin, Target},
+    network::{Introspection, Limits, Origin, Target, TokenCommand},
     subject::Subject,
     world::World,
 };
@@ -126,7 +127,8 @@ pub(crate) fn read(path: &Path) -> Result<Plan, Trouble> {
 /// # Errors
 /// Why it cannot be found or started.
 pub(crate) fn start(plan: &Plan) -> Result<(Planned, World), Trouble> {
-    let bundle = bundle::read(&plan.bundle)?;
+    let bundle = bundle::read_with(&plan.bundle, &plan.clients)?;
+    let roots = plan.server_ca.as_deref().map(bundle::certificates).transpose()?;
     let running = launch(plan).map_err(Trouble::Given)?;
     let origin = |transport: &Transport| {
         let addr = if transport.is_quic() { running.udp } else { running.tcp };
@@ -139,6 +141,11 @@ pub(crate) fn start(plan: &Plan) -> Result<(Planned, World), Trouble> {
         places: BTreeMap::new(),
         other_host: plan.other_host,
         scopes: plan.scopes,
+        tokens: plan.tokens.clone().map(|(command, directory)| {
+            let certificates = CLIENTS.into_iter().map(|name| (name.to_owned(), bundle::certificate_of(plan, name)));
+            Arc::new(TokenCommand::new(command, directory, certificates.collect()))
+        }),
+        clients: (!plan.clients.is_empty()).then(|| plan.clients.keys().cloned().collect()),
         introspection: plan.introspection.then(|| Introspection::of_file(&fixture)),
         allow_remote: plan.allow_remote,
         limits: Limits { step: plan.step },
@@ -150,7 +157,8 @@ pub(crate) fn start(plan: &Plan) -> Result<(Planned, World), Trouble> {
         zero_rtt: plan.zero_rtt,
         running,
     };
-    Ok((planned, World::of_bundle(&bundle).ahead_by(plan.clock_skew)))
+    let world = World::of_bundle(&bundle).ahead_by(plan.clock_skew);
+    Ok((planned, world.trusting(roots.unwrap_or_default())))
 }
 
 /// A subject's words may try to steer the terminal.

@@ -68,6 +68,8 @@ pub(crate) fn of_url(url: &str, transports: &[Transport], args: &NetworkArgs) ->
         other_host: args.other_host,
         scopes: args.scopes,
         introspection,
+        tokens: None,
+        clients: None,
         allow_remote: args.allow_remote,
         limits: Limits::default(),
     };
@@ -95,7 +97,8 @@ pub(crate) async fn ready(world: &Arc<World>, target: &Target) -> Result<(), Tro
     Err(Trouble::Given(format!("{} cannot be spoken to:{}\n{mend}", target.name, faults.concat())))
 }
 
-fn host_and_port(url: &str) -> Result<(String, u16), &'static str> {
+/// Host and port of `https://HOST:PORT`; the port is 443 if it is not given.
+pub(crate) fn host_and_port(url: &str) -> Result<(String, u16), &'static str> {
     const FORM: &str = "a subject's URL is https://HOST:PORT";
     let authority = url.strip_prefix("https://").ok_or(FORM)?;
     let authority = authority.strip_suffix('/').unwrap_or(authority);

@@ -156,6 +156,8 @@ impl Served {
             other_host: true,
             scopes: true,
             introspection: Some(Introspection::of_file(&set.folder.join(INTROSPECTION))),
+            tokens: None,
+            clients: None,
             allow_remote: false,
             limits: Limits::default(),
         }))

@@ -160,3 +160,40 @@ fn mistakes_in_a_plan_are_named_with_line_and_mend() {
     assert_eq!(done.status.code(), Some(2), "{err}");
     assert!(err.contains("no such port") && err.contains("exit status: 3") && err.contains("mend:"), "{err}");
 }
+
+#[test]
+fn a_subject_with_a_pki_and_an_authorization_server_of_its_own_is_tested_as_far_as_that_goes() {
+    // The server knows nothing of the plan's own bundle: certificates and tokens come from elsewhere.
+    let (own, scratch) = (Scratch::new("own-server"), Scratch::new("own"));
+    let path = |name: &str| own.0.join(name).display().to_string();
+    let rest = format!(
+        "transports = [\"tls13-h1\"]\n[pki]\nserver_ca = {:?}\n[pki.clients]\np256 = {{ certificate = {:?}, key = {:?} }}\n\
+         [tokens]\ncommand = [{EKMCHECK:?}, \"token\", \"--bundle\", {:?}, \"--client\", \"{{client}}\"]",
+        path("harness/root.pem"),
+        path("harness/p256.pem"),
+        path("harness/p256.key"),
+        path(""),
+    );
+    let plan = scratch.plan("own.toml", &[], &rest);
+    let served = fs::read_to_string(&plan).unwrap().replace("{bundle}", &path(""));
+    fs::write(&plan, served.replace("introspection = true", "")).unwrap();
+    let report = scratch.0.join("report");
+    let words =
+        ["run", "--tag", "exporter", "--tag", "confirmation", "--tag", "alg", "--report", report.to_str().unwrap()];
+    let done = scratch.ekmcheck(&words, &plan);
+    let out = text(&done.stdout);
+    assert_eq!(done.status.code(), Some(0), "{out}{}", text(&done.stderr));
+    let report = fs::read_to_string(report.join("report.json")).unwrap();
+    for reason in ["issues none that is altered", "names no certificate p384 of the subject's own PKI"] {
+        assert!(report.contains(reason), "{reason}");
+    }
+    let passed = out.lines().find_map(|line| line.trim().strip_prefix("passed ")).unwrap();
+    assert!(passed.split(' ').next().unwrap().parse::<u32>().unwrap() > 20, "{out}");
+
+    // Without the right source of tokens nothing is judged, and the doctor says why.
+    let without = fs::read_to_string(&plan).unwrap().replace("\"--client\", \"{client}\"", "\"--clinet\"");
+    fs::write(&plan, without).unwrap();
+    let done = scratch.ekmcheck(&["doctor"], &plan);
+    assert_eq!(done.status.code(), Some(2));
+    assert!(text(&done.stdout).contains("tokens.command"), "{}", text(&done.stdout));
+}

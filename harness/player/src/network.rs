@@ -1,12 +1,18 @@
 //! A subject that the harness did not start: where it listens, and what the harness may do with it.
 
-use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
 
 use ekmcheck_parties::wire::{self, ConnectOptions, How, OutgoingRequest, Stage, WireError};
 use ekmcheck_suite::{case::Transport, play::Place};
 
 use crate::world::{ClientKey, World};
 
+pub use crate::own::TokenCommand;
 pub use ekmcheck_parties::tokens::Introspection;
 
 /// A server somewhere. Nothing is seen inside, its clock is its own, and all plays go to the same one.
@@ -24,6 +30,10 @@ pub struct Target {
     pub scopes: bool,
     /// What stands for the introspection endpoint that it asks, if the harness can write it.
     pub introspection: Option<Introspection>,
+    /// Whence its tokens come, if not from the bundle's issuer.
+    pub tokens: Option<Arc<TokenCommand>>,
+    /// The clients whose certificates it knows, if not all of the bundle's.
+    pub clients: Option<BTreeSet<String>>,
     /// Whether it may be on another machine.
     pub allow_remote: bool,
     /// What bounds a play.
@@ -161,6 +171,8 @@ mod tests {
             places: BTreeMap::new(),
             other_host: false,
             scopes: false,
+            tokens: None,
+            clients: None,
             introspection: None,
             allow_remote,
             limits: Limits::default(),

@@ -58,6 +58,16 @@ impl Credentials {
         self.moved += seconds;
     }
 
+    /// Whether there is a token of that name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.tokens.contains_key(&(name.to_owned(), None))
+    }
+
+    /// Takes a token that somebody else made.
+    pub(super) fn take(&mut self, name: &str, token: String) {
+        self.tokens.insert((name.to_owned(), None), token);
+    }
+
     /// Makes a token that introspection knows, or changes what is said of it.
     pub(super) fn issue(&mut self, world: &World, issue: &Issue, client: &Identity) -> Result<&LookedUp, String> {
         if !self.looked_up.contains_key(&issue.token) {

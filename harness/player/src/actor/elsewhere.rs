@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
+use ekmcheck_forge::{
+    alteration::{Alteration, Edit},
+    pki::Identity,
+};
 use ekmcheck_suite::{
     case::Transport,
     play::{Place, Send},
 };
 
 use super::{Actor, STEP, Stop};
-use crate::subject::Started;
+use crate::{network::TokenCommand, subject::Started};
 
 /// The host of another service behind the same listener.
 const OTHER_HOST: &str = "other.localhost";
@@ -60,6 +64,32 @@ pub(super) fn can_be_limited(subject: &Started, send: &Send) -> Result<(), Stop>
             "the plan does not say that {LIMITED_PATH} needs a scope that no token has (scopes in [capabilities], --scopes)"
         ))),
         false => Ok(()),
+    }
+}
+
+/// Whether the subject knows the client's certificate.
+pub(super) fn knows(subject: &Started, client: &Identity) -> Result<(), Stop> {
+    let clients = subject.target().and_then(|target| target.clients.as_ref());
+    match clients.is_some_and(|clients| !clients.contains(client.name)) {
+        true => {
+            Err(Stop::NotTestable(format!("the plan names no certificate {} of the subject's own PKI", client.name)))
+        }
+        false => Ok(()),
+    }
+}
+
+/// The subject's own source of tokens, where the token of a request can come from there.
+pub(super) fn own_tokens<'s>(
+    subject: &'s Started,
+    altered: Option<&Alteration>,
+) -> Result<Option<&'s TokenCommand>, Stop> {
+    let tokens = subject.target().and_then(|target| target.tokens.as_deref());
+    let of_token = altered.is_some_and(|a| matches!(a.edit, Edit::Token(_) | Edit::TokenText(_)));
+    match tokens.is_some() && of_token {
+        true => Err(Stop::NotTestable(
+            "tokens come from the subject's own authorization server, which issues none that is altered".to_owned(),
+        )),
+        false => Ok(tokens),
     }
 }
 
