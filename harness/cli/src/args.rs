@@ -296,9 +296,14 @@ pub(crate) enum What {
 pub(crate) struct ReplayArgs {
     /// The id of the case
     pub(crate) case: String,
+    /// The plan of a subject (TOML), in place of --subject
+    #[arg(value_name = "PLAN", conflicts_with_all = ["subject", "bundle"])]
+    pub(crate) plan: Option<PathBuf>,
     /// What to test, as for `run`
     #[arg(long, default_value = "reference")]
     pub(crate) subject: String,
+    #[command(flatten)]
+    pub(crate) network: NetworkArgs,
     /// Only on these transports; may be given more than once [default: the first that the case is played on]
     #[arg(long, value_name = "NAME", value_parser = transport)]
     pub(crate) transport: Vec<Transport>,

@@ -18,9 +18,12 @@ use crate::{
     Trouble,
     args::{BoundsArgs, Format, RunArgs, jobs},
     baseline::{self, List},
-    bundle, note, planned, print,
+    bundle, note, plan, planned,
+    planned::Planned,
+    print,
     progress::Progress,
     reports, scenarios, select, target,
+    target::NetworkArgs,
 };
 
 /// ANSI sequences; the stream that they are written to drops them where no terminal reads.
@@ -42,18 +45,9 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Trouble> {
     let known = known(args, plan_file.as_ref().and_then(|p| p.baseline.as_deref()), &all.cases, now)?;
     let cases = select::cases(all.cases.clone(), &all.register, &args.selection)?;
     let ledger = Arc::new(all.ledger.clone());
+    let named = args.subject.as_deref().or(earlier.as_ref().map(|e| e.subject.as_str())).unwrap_or("reference");
     // What it started ends with this function.
-    let (subject, world, planned) = match &plan_file {
-        Some(plan) => {
-            let (planned, world) = planned::start(plan)?;
-            (planned.subject.clone(), world, Some(planned))
-        }
-        None => {
-            let named = args.subject.as_deref().or(earlier.as_ref().map(|e| e.subject.as_str()));
-            let (subject, world) = subject(args, named.unwrap_or("reference"), now)?;
-            (subject, world, None)
-        }
-    };
+    let (subject, world, planned) = found(plan_file.as_ref(), named, &args.network, &args.transport, now)?;
     let mut bounds = args.bounds.clone();
     if let Some(plan) = &plan_file {
         bounds.rate = bounds.rate.or(plan.rate);
@@ -225,13 +219,30 @@ fn named_by(args: &RunArgs) -> Vec<String> {
     named_by
 }
 
-/// What is tested, and the world that it lives in.
-fn subject(args: &RunArgs, named: &str, now: i64) -> Result<(Subject, World), Trouble> {
-    let bundle = args.network.bundle.as_deref();
+/// What is tested, and the world that it lives in: the subject of the plan if there is one, or else the one of that name.
+/// What was started for it ends with the third.
+pub(crate) fn found(
+    plan: Option<&plan::Plan>,
+    named: &str,
+    network: &NetworkArgs,
+    asked: &[Transport],
+    now: i64,
+) -> Result<(Subject, World, Option<Planned>), Trouble> {
+    match plan {
+        Some(plan) => {
+            let (planned, world) = planned::start(plan)?;
+            Ok((planned.subject.clone(), world, Some(planned)))
+        }
+        None => subject(named, network, asked, now).map(|(subject, world)| (subject, world, None)),
+    }
+}
+
+fn subject(named: &str, network: &NetworkArgs, asked: &[Transport], now: i64) -> Result<(Subject, World), Trouble> {
+    let bundle = network.bundle.as_deref();
     match bundle.filter(|_| target::is_url(named)) {
         Some(bundle) => {
             let bundle = bundle::read(bundle)?;
-            let target = target::of_url(named, &transports(&args.transport), &args.network)?;
+            let target = target::of_url(named, &transports(asked), network)?;
             Ok((Subject::Network(Arc::new(target)), World::of_bundle(&bundle)))
         }
         None if target::is_url(named) => Err(Trouble::Given(format!(

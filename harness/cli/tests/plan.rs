@@ -69,6 +69,11 @@ fn a_right_server_is_fit_and_conforms() {
     let out = text(&done.stdout);
     assert_eq!(done.status.code(), Some(0), "{out}{}", text(&done.stderr));
     assert!(out.contains("subject: right.toml") && out.contains("conformant."), "{out}");
+    // The same case step by step, on the first transport of the plan that it is played on.
+    let done = scratch.ekmcheck(&["replay", "rs.exporter.of-another-connection"], &plan);
+    let out = text(&done.stdout);
+    assert_eq!(done.status.code(), Some(0), "{out}{}", text(&done.stderr));
+    assert!(out.contains("right.toml") && out.contains("invalid_proof"), "{out}");
 }
 
 #[test]
