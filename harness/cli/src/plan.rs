@@ -14,7 +14,7 @@ use std::{
 };
 
 use ekmcheck_forge::pki::CLIENTS;
-use ekmcheck_suite::{case::Transport, load::suggestion};
+use ekmcheck_suite::{case::Transport, load::suggestion, play::Place};
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -30,6 +30,8 @@ struct Raw {
     tokens: Option<RawTokens>,
     pki: Option<RawPki>,
     baseline: Option<PathBuf>,
+    #[serde(default)]
+    places: RawPlaces,
     #[serde(default)]
     limits: RawLimits,
     #[serde(default)]
@@ -69,6 +71,14 @@ struct RawStart {
     env: BTreeMap<String, String>,
     ready_line: Option<String>,
     ready_seconds: Option<Spanned<u64>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawPlaces {
+    node: Option<Spanned<String>>,
+    service: Option<Spanned<String>>,
+    other_ca: Option<Spanned<String>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -141,6 +151,8 @@ pub(crate) struct Plan {
     pub(crate) clock_skew: i64,
     /// How it is started; `None` if it runs.
     pub(crate) start: Option<Start>,
+    /// Host and port of other servers of its own, by what they are.
+    pub(crate) places: BTreeMap<Place, (String, u16)>,
     /// How it is asked for tokens of its own authorization server, and where that is done.
     pub(crate) tokens: Option<(Vec<String>, PathBuf)>,
     /// The certificates that clients trust it by, if not the bundle's.
@@ -307,6 +319,15 @@ fn parse(file: &str, text: &str, folder: &Path) -> Result<Plan, Vec<Mistake>> {
     if let Some(given) = raw.limits.step_seconds.as_ref().filter(|s| !(1..=60).contains(s.get_ref())) {
         note(given.span(), "not a limit for one step".to_owned(), "write seconds from 1 to 60");
     }
+    let named =
+        [(Place::Node, raw.places.node), (Place::Service, raw.places.service), (Place::OtherCa, raw.places.other_ca)];
+    let mut places = BTreeMap::new();
+    for (place, url) in named.into_iter().filter_map(|(place, url)| Some((place, url?))) {
+        match host_and_port(url.get_ref()) {
+            Ok(origin) => drop(places.insert(place, origin)),
+            Err(form) => note(url.span(), format!("{:?} is not the URL of a server", url.get_ref()), form),
+        }
+    }
     let tokens = raw.tokens.map(|tokens| {
         if tokens.command.get_ref().first().is_none_or(String::is_empty) {
             let mend = "name a program that writes an access token: [\"./get-token\", \"{certificate}\"]";
@@ -348,6 +369,7 @@ fn parse(file: &str, text: &str, folder: &Path) -> Result<Plan, Vec<Mistake>> {
         bundle,
         allow_remote: raw.target.allow_remote,
         start,
+        places,
         tokens,
         server_ca,
         clients,

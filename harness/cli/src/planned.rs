@@ -1,6 +1,6 @@
 //! Plans in use: checked, examined, and as the subject of a run.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{collections::BTreeMap, net::SocketAddr, path::Path, sync::Arc};
 
 use clap::CommandFactory as _;
 use ekmcheck_forge::pki::CLIENTS;
@@ -18,7 +18,7 @@ use crate::{
     doctor::{Finding, Patient, Weight, examine},
     plan::{
         self, Plan,
-        launch::{Running, launch},
+        launch::{Running, address_of, launch},
     },
     print, run, scenarios,
 };
@@ -134,11 +134,17 @@ pub(crate) fn start(plan: &Plan) -> Result<(Planned, World), Trouble> {
         let addr = if transport.is_quic() { running.udp } else { running.tcp };
         (*transport, Origin::new(addr, &plan.host))
     };
+    let mut places = BTreeMap::new();
+    for (place, (host, port)) in &plan.places {
+        let addr = SocketAddr::new(address_of(host).map_err(Trouble::Given)?, *port);
+        let origins = plan.transports.iter().map(|transport| (*transport, Origin::new(addr, host)));
+        places.insert(*place, origins.collect());
+    }
     let fixture = plan.bundle.join(ekmcheck_forge::bundle::INTROSPECTION);
     let target = Target {
         name: plan.name.clone(),
         origins: plan.transports.iter().map(origin).collect(),
-        places: BTreeMap::new(),
+        places,
         other_host: plan.other_host,
         scopes: plan.scopes,
         tokens: plan.tokens.clone().map(|(command, directory)| {

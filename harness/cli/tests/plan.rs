@@ -4,8 +4,9 @@
 
 use std::{
     fs,
+    io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
 };
 
 const EKMCHECK: &str = env!("CARGO_BIN_EXE_ekmcheck");
@@ -201,4 +202,25 @@ fn a_subject_with_a_pki_and_an_authorization_server_of_its_own_is_tested_as_far_
     let done = scratch.ekmcheck(&["doctor"], &plan);
     assert_eq!(done.status.code(), Some(2));
     assert!(text(&done.stdout).contains("tokens.command"), "{}", text(&done.stdout));
+}
+
+#[test]
+fn another_node_of_the_service_is_played_to_where_the_plan_names_one() {
+    let scratch = Scratch::new("places");
+    let words = ["serve", "resource-server", "--port", "0", "--no-quic", "--until-stdin-closes", "--bundle"];
+    let mut node = Command::new(EKMCHECK);
+    node.args(words).arg(&scratch.0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut node = node.spawn().unwrap();
+    let mut ready = String::new();
+    BufReader::new(node.stdout.take().unwrap()).read_line(&mut ready).unwrap();
+    let url = ready.trim().strip_prefix("ready ").unwrap();
+    let rest = format!("transports = [\"tls13-h2\"]\n[places]\nnode = {url:?}");
+    let plan = scratch.plan("places.toml", &[], &rest);
+    let report = scratch.0.join("report");
+    let words = ["run", "--filter", "rs.replay.another-process", "--report", report.to_str().unwrap()];
+    let done = scratch.ekmcheck(&words, &plan);
+    assert_eq!(done.status.code(), Some(0), "{}{}", text(&done.stdout), text(&done.stderr));
+    assert!(text(&done.stdout).contains("passed 1"), "{}", text(&done.stdout));
+    drop(node.stdin.take());
+    assert!(node.wait().unwrap().success());
 }
