@@ -347,20 +347,7 @@ impl<'a> Actor<'a> {
             None => None,
             Some(name) => Some(alteration::named(name).ok_or_else(|| Stop::Broken(format!("no alteration {name:?}")))?),
         };
-        if let Some(tokens) = elsewhere::own_tokens(self.subject, altered)? {
-            let client = match &send.bound_to {
-                None => self.link(&send.on)?.client,
-                Some(name) => {
-                    self.world.pki.identity(name).ok_or_else(|| Stop::Broken(format!("no client {name:?}")))?
-                }
-            };
-            elsewhere::knows(self.subject, client)?;
-            let name = send.token.as_deref().unwrap_or("token");
-            if !self.credentials.has(name) {
-                let token = tokens.token(client, name).await.map_err(Stop::Broken)?;
-                self.credentials.take(name, token);
-            }
-        }
+        self.fetch_token(send, altered).await?;
         let other = self.other_exporters(send, altered).await?;
         if self.canary.is_none() && altered.is_some_and(|a| a.needs_canary) {
             self.canary = Some(Canary::new().map_err(|e| Stop::Broken(format!("nothing can listen: {e}")))?);

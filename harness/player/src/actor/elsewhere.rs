@@ -21,6 +21,22 @@ const OTHER_HOST: &str = "other.localhost";
 const LIMITED_PATH: &str = ekmcheck_parties::resource::ADMIN_PATH;
 
 impl Actor<'_> {
+    /// Gets the token of a request from where the subject's own tokens come from, if they do.
+    pub(super) async fn fetch_token(&mut self, send: &Send, altered: Option<&Alteration>) -> Result<(), Stop> {
+        let Some(tokens) = own_tokens(self.subject, altered)? else { return Ok(()) };
+        let client = match &send.bound_to {
+            None => self.link(&send.on)?.client,
+            Some(name) => self.world.pki.identity(name).ok_or_else(|| Stop::Broken(format!("no client {name:?}")))?,
+        };
+        knows(self.subject, client)?;
+        let name = send.token.as_deref().unwrap_or("token");
+        if !self.credentials.has(name) {
+            let token = tokens.token(client, name).await.map_err(Stop::Broken)?;
+            self.credentials.take(name, token);
+        }
+        Ok(())
+    }
+
     /// The longest that one step may take.
     pub(super) fn limit(&self) -> Duration {
         self.subject.target().map_or(STEP, |target| target.limits.step)
