@@ -6,6 +6,7 @@ mod baseline;
 mod bundle;
 mod compare;
 mod doctor;
+mod fuzz;
 mod init;
 mod list;
 mod plan;
@@ -55,6 +56,7 @@ fn main() -> ExitCode {
         Some(Command::List(args)) => list::list(&args),
         Some(Command::Replay(args)) => replay::replay(&args),
         Some(Command::Proof { action }) => proof::proof(&action),
+        Some(Command::Fuzz(args)) => fuzz::fuzz(&args),
         Some(Command::Token(args)) => bundle::token(&args),
         Some(Command::Exporter(args)) => proof::exporter(&args),
         Some(Command::Merge(args)) => compare::merge(&args),

@@ -10,6 +10,7 @@ pub mod document;
 mod dpop;
 pub mod issuer;
 pub mod keys;
+pub mod mutation;
 pub mod pki;
 #[cfg(feature = "properties")]
 pub mod properties;
@@ -28,6 +29,9 @@ pub enum ForgeError {
     /// A client that the PKI does not have.
     #[error("there is no client certificate named {0:?}")]
     NoIdentity(String),
+    /// A row that the table of alterations does not have.
+    #[error("there is no alteration named {0:?}")]
+    NoAlteration(String),
     /// The alteration left everything as it was, so the result would be a right one under a wrong name.
     #[error("alteration {0:?} changes nothing here")]
     NoChange(&'static str),

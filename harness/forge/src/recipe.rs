@@ -299,6 +299,25 @@ pub fn make_token(setting: &Setting<'_>, alteration: Option<&Alteration>) -> Res
 /// # Errors
 /// A key that cannot sign.
 pub fn make_proof(setting: &Setting<'_>, token: &str, alteration: Option<&Alteration>) -> Result<String, ForgeError> {
+    let mut recipe = right_proof(setting, token);
+    if let Some(alteration @ Alteration { edit: Edit::Proof(edit), .. }) = alteration {
+        let right = recipe.clone();
+        edit(&mut recipe, setting, token);
+        alteration.require_change(recipe != right)?;
+    }
+    let text = recipe.sign(setting)?;
+    match alteration {
+        Some(alteration @ Alteration { edit: Edit::ProofText(edit), .. }) => {
+            let altered = edit(&text, setting);
+            alteration.require_change(altered != text)?;
+            Ok(altered)
+        }
+        _ => Ok(text),
+    }
+}
+
+/// The proof that a client makes for `token`.
+pub(crate) fn right_proof(setting: &Setting<'_>, token: &str) -> ProofRecipe {
     let algorithm = Algorithm::usual_for(setting.client.key.kind());
     let target = ekmcheck_binding::target::Target::https(setting.authority, setting.path);
     let mut claims = Document::new(&json!({
@@ -316,7 +335,7 @@ pub fn make_proof(setting: &Setting<'_>, token: &str, alteration: Option<&Altera
         // The form of the draft's own example.
         claims.set("htu", target.path);
     }
-    let mut recipe = ProofRecipe {
+    ProofRecipe {
         header: Document::new(&json!({
             "typ": proof::TYP,
             "alg": algorithm.name(),
@@ -327,20 +346,6 @@ pub fn make_proof(setting: &Setting<'_>, token: &str, alteration: Option<&Altera
         algorithm,
         header_spelling: Spelling::Right,
         claims_spelling: Spelling::Right,
-    };
-    if let Some(alteration @ Alteration { edit: Edit::Proof(edit), .. }) = alteration {
-        let right = recipe.clone();
-        edit(&mut recipe, setting, token);
-        alteration.require_change(recipe != right)?;
-    }
-    let text = recipe.sign(setting)?;
-    match alteration {
-        Some(alteration @ Alteration { edit: Edit::ProofText(edit), .. }) => {
-            let altered = edit(&text, setting);
-            alteration.require_change(altered != text)?;
-            Ok(altered)
-        }
-        _ => Ok(text),
     }
 }
 

@@ -4,6 +4,7 @@
 //! [`serve`] makes one that stays, [`run`] plays many cases at once.
 
 mod actor;
+pub mod campaign;
 mod fingerprint;
 mod floor;
 pub mod keylog;

@@ -5,6 +5,7 @@
 //! [`ambiguity`] the register of what the draft leaves open.
 
 pub mod ambiguity;
+pub mod campaign;
 pub mod case;
 pub mod challenge;
 pub mod judge;

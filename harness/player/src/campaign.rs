@@ -1,0 +1,488 @@
+//! A fuzz campaign on a live subject: right requests, each changed in some ways, between right ones that must be accepted,
+//! and the reference's decision on the very same requests in the same order as the oracle.
+//!
+//! What is tried is abstract and rendered for the connection that it goes on. What brings an answer that was not seen before
+//! is kept, and tried again with further changes. A deviation is seen again in three trials of three on fresh connections,
+//! made as small as it can be, and put with others of its kind.
+
+mod line;
+mod random;
+mod weight;
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use ekmcheck_binding::steps::ByTheDraft;
+use ekmcheck_forge::{mutation::Mutation, recipe::Exporters};
+use ekmcheck_parties::tokens::Introspection;
+use ekmcheck_suite::{
+    campaign::{Campaign, Class, Ended, Example, Finding, Novelty, Weight},
+    case::{Case, Transport},
+    report::DRAFT,
+};
+
+use self::{
+    line::{Expected, Line, Oracle, Others, Seen},
+    random::{Mutant, Random, mutant, rows},
+    weight::{Rows, weight},
+};
+use crate::{
+    network::Origin,
+    subject::{Started, Subject, resource},
+    world::World,
+};
+
+/// Mutants on a connection before it is replaced.
+const PER_CONNECTION: usize = 40;
+/// The size of header fields, in octets, that every common server takes; it may cut off whoever sends more.
+const FIELDS: usize = 7_500;
+/// How long tokens are used, in seconds: they are valid for an hour.
+const TOKENS_LAST: i64 = 1_800;
+/// Trials that a deviation has to be seen in.
+const TRIALS: usize = 3;
+/// Examples of a finding that are kept.
+const EXAMPLES: usize = 5;
+/// Mutants that brought something new and are kept to go on from.
+const CORPUS: usize = 512;
+/// Checks that are made of every request, so that no cache excuses what they refuse.
+const EVERY_REQUEST: [&str; 7] = ["presence", "field", "token", "htm", "htu", "jti", "confirmation"];
+
+/// What is to be done.
+#[derive(Clone)]
+pub struct Settings {
+    /// What is tested.
+    pub subject: Subject,
+    /// On these in turn.
+    pub transports: Vec<Transport>,
+    /// What is tried, and in which order.
+    pub seed: u64,
+    /// The most requests.
+    pub requests: u64,
+    /// The longest that it may take.
+    pub time: Option<Duration>,
+    /// It ends after so many answers with 5xx.
+    pub server_errors: u64,
+    /// The cases: what a deviation from a single row of the table weighs is what its case says.
+    pub cases: Arc<Vec<Case>>,
+    /// Mutants of an earlier campaign to go on from, or to see again.
+    pub corpus: Vec<serde_json::Value>,
+    /// Only the corpus is played, each as it is.
+    pub replay: bool,
+    /// It ends with the first finding against a MUST.
+    pub fail_fast: bool,
+}
+
+/// How far a campaign is.
+#[derive(Debug, Clone, Copy)]
+pub struct Progress {
+    /// Requests sent.
+    pub requests: u64,
+    /// Different behaviours seen.
+    pub behaviours: u64,
+    /// Findings against a MUST, and others.
+    pub findings: (usize, usize),
+}
+
+/// Carries out a campaign.
+///
+/// # Errors
+/// Why it cannot begin: no connection, a corpus that cannot be read, right requests that are refused.
+pub async fn campaign(
+    world: &World,
+    settings: &Settings,
+    mut progress: impl FnMut(Progress),
+    stop: impl Future<Output = ()>,
+) -> Result<Campaign, String> {
+    let mut corpus = Vec::new();
+    for value in &settings.corpus {
+        corpus
+            .push(serde_json::from_value::<Mutant>(value.clone()).map_err(|e| format!("a mutant of the corpus: {e}"))?);
+    }
+    let started = settings.subject.start(world, settings.transports.iter().copied(), std::iter::empty()).await?;
+    let mut hunt = Hunt::new(world, settings, &started);
+    hunt.prepare().await?;
+    let begun = Instant::now();
+    let mut queue = match settings.replay {
+        true => Vec::new(),
+        false => rows(&mut hunt.random),
+    };
+    queue.extend(corpus.iter().rev().cloned());
+    hunt.corpus = corpus;
+    tokio::pin!(stop);
+    let ended = loop {
+        let over = settings.time.is_some_and(|time| begun.elapsed() >= time);
+        if over {
+            break Ended::Time;
+        }
+        if hunt.requests >= settings.requests || (settings.fail_fast && hunt.progress().findings.0 > 0) {
+            break Ended::Requests;
+        }
+        if hunt.server_errors >= settings.server_errors {
+            break Ended::ServerErrors;
+        }
+        let next = match queue.pop() {
+            Some(next) => next,
+            None if settings.replay => break Ended::Requests,
+            None => mutant(&mut hunt.random, &hunt.corpus),
+        };
+        let done = tokio::select! {
+            done = hunt.hunt(next) => done,
+            () = &mut stop => break Ended::Interrupted,
+        };
+        if done.is_err() {
+            break Ended::Refusing;
+        }
+        progress(hunt.progress());
+    };
+    Ok(hunt.report(ended, begun.elapsed()))
+}
+
+/// The subject takes right requests no more, or no connections.
+struct Refusing;
+
+/// What one mutant came to.
+struct Trial {
+    expected: Expected,
+    seen: Seen,
+    /// Right requests were refused after it, on a new connection too.
+    poisoned: bool,
+    transport: Transport,
+}
+
+impl Trial {
+    /// The deviation, if it is one, with the check of the reference that it is about.
+    fn deviation(&self) -> Option<(Class, String)> {
+        let check = match &self.expected {
+            Expected::Accepts => "none".to_owned(),
+            Expected::Refuses(check) => check.clone(),
+        };
+        let class = match (&self.expected, &self.seen) {
+            _ if self.poisoned => Class::Poisons,
+            (_, Seen::ServerError(_)) => Class::ServerError,
+            (_, Seen::Nothing(_)) => Class::NoAnswer,
+            (Expected::Refuses(_), Seen::Accepted) => Class::Bypass,
+            (Expected::Accepts, Seen::Refused(..)) => Class::RefusesRight,
+            _ => return None,
+        };
+        Some((class, check))
+    }
+}
+
+struct Hunt<'w> {
+    world: &'w World,
+    settings: &'w Settings,
+    started: &'w Started,
+    oracle: Oracle,
+    rows: Rows,
+    random: Random,
+    /// Goes into identifiers.
+    unique: u64,
+    line: Option<Line<'w>>,
+    /// Stays open: what it exports is another live connection's.
+    other: Option<Line<'w>>,
+    /// What a connection exported that is closed.
+    closed: Exporters,
+    /// The client's token and another one: the same on all connections, so that what one leaves in a memory shows on
+    /// another. With when they were made, in Unix seconds.
+    tokens: [String; 2],
+    tokens_made: i64,
+    requests: u64,
+    mutants: u64,
+    connections: u64,
+    server_errors: u64,
+    corpus: Vec<Mutant>,
+    behaviours: HashSet<(Expected, Seen)>,
+    novelty: Vec<Novelty>,
+    findings: BTreeMap<String, Finding>,
+}
+
+impl<'w> Hunt<'w> {
+    fn new(world: &'w World, settings: &'w Settings, started: &'w Started) -> Self {
+        let clock = started.clock().clone();
+        Self {
+            world,
+            settings,
+            started,
+            oracle: resource(world, ByTheDraft, None, None, clock, &Introspection::default()),
+            rows: Rows::of(&settings.cases),
+            random: Random::new(settings.seed),
+            unique: (settings.seed << 20).wrapping_add(settings.subject.first_number(world)),
+            line: None,
+            other: None,
+            closed: Exporters::new(Vec::new()),
+            tokens: [String::new(), String::new()],
+            tokens_made: 0,
+            requests: 0,
+            mutants: 0,
+            connections: 0,
+            server_errors: 0,
+            corpus: Vec::new(),
+            behaviours: HashSet::new(),
+            novelty: Vec::new(),
+            findings: BTreeMap::new(),
+        }
+    }
+
+    /// Opens the connections that others' exporter values come from, and sees that right requests are accepted at all.
+    async fn prepare(&mut self) -> Result<(), String> {
+        let first = self.connect().await?;
+        self.closed = first.exporters.clone();
+        first.close().await;
+        self.other = Some(self.connect().await?);
+        let mut line = self.connect().await?;
+        let control = self.control(&mut line).await;
+        self.line = Some(line);
+        match control {
+            Some(Seen::Accepted) => Ok(()),
+            Some(seen) => Err(format!(
+                "a right request is {}\n  mend: `ekmcheck doctor` says what is wrong with the configuration",
+                seen.words()
+            )),
+            None => Err("a right request cannot be sent".to_owned()),
+        }
+    }
+
+    async fn connect(&mut self) -> Result<Line<'w>, String> {
+        let transports = &self.settings.transports;
+        let turn = usize::try_from(self.connections).unwrap_or_default();
+        let transport = *transports.get(turn % transports.len().max(1)).ok_or("no transport is named")?;
+        self.connections += 1;
+        let party = self.started.party(None).ok_or("the subject has no server")?;
+        let origin: Origin = party.origin(transport).ok_or_else(|| format!("no origin on {}", transport.name()))?;
+        let limit = self.started.target().map_or(Duration::from_secs(5), |target| target.limits.step);
+        let now = self.started.clock().now();
+        let opened = Line::open(self.world, &self.oracle, &origin, transport, limit, now).await;
+        let line = opened.map_err(|e| format!("{}: {e}", origin.addr))?;
+        if now - self.tokens_made >= TOKENS_LAST {
+            for token in &mut self.tokens {
+                self.unique += 1;
+                *token = line.token(self.unique)?;
+            }
+            self.tokens_made = now;
+        }
+        Ok(line)
+    }
+
+    /// Sends a right request.
+    async fn control(&mut self, line: &mut Line<'w>) -> Option<Seen> {
+        let right = Mutant { mutations: Vec::new(), claims: [false; 3], warm: false };
+        self.one(line, &right).await.map(|(_, seen)| seen)
+    }
+
+    /// Makes and sends one request; `None` if that cannot be done on this transport.
+    async fn one(&mut self, line: &mut Line<'w>, mutant: &Mutant) -> Option<(Expected, Seen)> {
+        self.unique += 1;
+        let live = self.other.as_ref().map(|other| &other.exporters);
+        let made = line.make(mutant, &Others { live, closed: &self.closed, tokens: &self.tokens }, self.unique).ok()?;
+        let times = if mutant.mutations.contains(&Mutation::Again) { 2 } else { 1 };
+        let mut came = None;
+        for _ in 0..times {
+            self.world.controls.pace.requests(1).await;
+            let expected = line.expected(&made);
+            let seen = line.send(&made).await.ok()?;
+            self.requests += 1;
+            if matches!(seen, Seen::ServerError(_)) {
+                self.server_errors += 1;
+            }
+            let size: usize = made.request.fields.iter().map(|(name, value)| name.len() + value.len()).sum();
+            if size > FIELDS && seen != Seen::Accepted {
+                return None;
+            }
+            came = Some((expected, seen));
+        }
+        came
+    }
+
+    /// Right, mutant, right; or mutant, right on a fresh connection. `None` if the mutant cannot be sent.
+    async fn trial(&mut self, mutant: &Mutant, fresh: bool) -> Result<Option<Trial>, Refusing> {
+        let usable = |line: &Line<'_>| line.is_open() && line.used < PER_CONNECTION;
+        let mut line = match self.line.take() {
+            Some(line) if usable(&line) && mutant.warm && !fresh => line,
+            used => {
+                if let Some(used) = used {
+                    used.close().await;
+                }
+                let mut line = self.connect().await.map_err(|_| Refusing)?;
+                if mutant.warm && self.control(&mut line).await != Some(Seen::Accepted) {
+                    return Err(Refusing);
+                }
+                line
+            }
+        };
+        line.used += 1;
+        let transport = line.transport;
+        let done = self.one(&mut line, mutant).await;
+        let Some((expected, seen)) = done else {
+            self.line = Some(line);
+            return Ok(None);
+        };
+        let mut poisoned = false;
+        // A connection may end with a refusal; then the next one has to take the right request.
+        if !line.is_open() || self.control(&mut line).await != Some(Seen::Accepted) {
+            line.close().await;
+            line = self.connect().await.map_err(|_| Refusing)?;
+            poisoned = self.control(&mut line).await != Some(Seen::Accepted);
+        }
+        self.line = Some(line);
+        Ok(Some(Trial { expected, seen, poisoned, transport }))
+    }
+
+    async fn hunt(&mut self, mutant: Mutant) -> Result<(), Refusing> {
+        let at_request = self.requests;
+        let Some(trial) = self.trial(&mutant, false).await? else { return Ok(()) };
+        self.mutants += 1;
+        if self.behaviours.insert((trial.expected.clone(), trial.seen.clone())) {
+            self.novelty.push(Novelty { requests: self.requests, behaviours: self.behaviours.len() as u64 });
+            if self.corpus.len() < CORPUS && !self.corpus.contains(&mutant) {
+                self.corpus.push(mutant.clone());
+            }
+        }
+        let Some((class, check)) = trial.deviation() else { return Ok(()) };
+        if self.is_well_known(class, &check, &mutant) {
+            return Ok(());
+        }
+        if let Some((mutant, trial)) = self.confirmed(class, mutant).await? {
+            self.keep(class, &mutant, &trial, at_request);
+        }
+        Ok(())
+    }
+
+    /// Whether another example of the finding would say nothing new; it is counted then.
+    fn is_well_known(&mut self, class: Class, check: &str, mutant: &Mutant) -> bool {
+        let heavier = self.weigh(class, check, mutant) == Weight::Violation;
+        let Some(finding) = self.findings.get_mut(&id(class, check)) else { return false };
+        let settled = finding.weight == Weight::Violation || !heavier;
+        if finding.examples.len() < EXAMPLES || !settled {
+            return false;
+        }
+        finding.times += 1;
+        true
+    }
+
+    /// A warm connection excuses what the draft's figure takes a hit for.
+    fn weigh(&self, class: Class, check: &str, mutant: &Mutant) -> Weight {
+        let excused = class == Class::Bypass && mutant.warm && !EVERY_REQUEST.contains(&check);
+        if excused { Weight::Note } else { weight(&self.rows, class, check, &mutant.mutations) }
+    }
+
+    /// The smallest mutant that still deviates in this way, if the deviation is there in every trial.
+    async fn confirmed(&mut self, class: Class, mutant: Mutant) -> Result<Option<(Mutant, Trial)>, Refusing> {
+        let mut smallest = mutant;
+        let Some(mut last) = self.deviates(class, &smallest).await? else { return Ok(None) };
+        let mut smaller: Vec<Mutant> = Vec::new();
+        if smallest.warm {
+            smaller.push(Mutant { warm: false, ..smallest.clone() });
+        }
+        if smallest.claims != [false; 3] {
+            smaller.push(Mutant { claims: [false; 3], ..smallest.clone() });
+        }
+        for candidate in smaller {
+            // Each of them alone, and then both: what was taken before stays taken.
+            let candidate = Mutant {
+                warm: candidate.warm && smallest.warm,
+                claims: if candidate.claims == [false; 3] { candidate.claims } else { smallest.claims },
+                mutations: smallest.mutations.clone(),
+            };
+            if let Some(trial) = self.deviates(class, &candidate).await? {
+                (smallest, last) = (candidate, trial);
+            }
+        }
+        let mut index = smallest.mutations.len();
+        while index > 0 && smallest.mutations.len() > 1 {
+            index -= 1;
+            let mut candidate = smallest.clone();
+            candidate.mutations.remove(index);
+            if let Some(trial) = self.deviates(class, &candidate).await? {
+                (smallest, last) = (candidate, trial);
+            }
+        }
+        for _ in 1..TRIALS {
+            match self.deviates(class, &smallest).await? {
+                Some(trial) => last = trial,
+                None => return Ok(None),
+            }
+        }
+        Ok(Some((smallest, last)))
+    }
+
+    /// Whether it deviates on a fresh connection.
+    async fn deviates(&mut self, class: Class, mutant: &Mutant) -> Result<Option<Trial>, Refusing> {
+        let trial = self.trial(mutant, true).await?;
+        Ok(trial.filter(|trial| trial.deviation().is_some_and(|(found, _)| found == class)))
+    }
+
+    fn keep(&mut self, class: Class, mutant: &Mutant, trial: &Trial, at_request: u64) {
+        let Some((_, check)) = trial.deviation() else { return };
+        let weight = self.weigh(class, &check, mutant);
+        let expected = match &trial.expected {
+            Expected::Accepts => "accepts".to_owned(),
+            Expected::Refuses(check) => check.clone(),
+        };
+        let example = Example {
+            // What was read from JSON or made of strings and numbers is written without fail.
+            mutations: serde_json::to_value(mutant).unwrap_or_default(),
+            claims: mutant.claim_names(),
+            warm: mutant.warm,
+            transport: trial.transport,
+            weight,
+            expected,
+            seen: trial.seen.words(),
+            at_request,
+        };
+        let finding = self.findings.entry(id(class, &check)).or_insert_with(|| Finding {
+            id: id(class, &check),
+            class,
+            check: check.clone(),
+            weight,
+            times: 0,
+            examples: Vec::new(),
+        });
+        finding.times += 1;
+        finding.weight = finding.weight.max(weight);
+        if finding.examples.iter().any(|e| e.mutations == example.mutations) {
+            return;
+        }
+        finding.examples.push(example);
+        // The heaviest first, the earliest of them first.
+        finding.examples.sort_by_key(|e| (std::cmp::Reverse(e.weight), e.at_request));
+        finding.examples.truncate(EXAMPLES);
+    }
+
+    fn progress(&self) -> Progress {
+        let violations = self.findings.values().filter(|f| f.weight == Weight::Violation).count();
+        Progress {
+            requests: self.requests,
+            behaviours: self.behaviours.len() as u64,
+            findings: (violations, self.findings.len() - violations),
+        }
+    }
+
+    fn report(self, ended: Ended, took: Duration) -> Campaign {
+        let mut findings: Vec<Finding> = self.findings.into_values().collect();
+        findings.sort_by(|one, other| (other.weight, &one.id).cmp(&(one.weight, &other.id)));
+        Campaign {
+            ekmcheck: env!("CARGO_PKG_VERSION").to_owned(),
+            subject: self.settings.subject.name(),
+            named_by: Vec::new(),
+            draft: DRAFT.to_owned(),
+            transports: self.settings.transports.clone(),
+            seed: self.settings.seed,
+            requests: self.requests,
+            mutants: self.mutants,
+            connections: self.connections,
+            seconds: took.as_secs_f64(),
+            ended,
+            server_errors: self.server_errors,
+            findings,
+            novelty: self.novelty,
+            corpus: self.corpus.iter().filter_map(|m| serde_json::to_value(m).ok()).collect(),
+        }
+    }
+}
+
+fn id(class: Class, check: &str) -> String {
+    format!("{}.{check}", class.name())
+}

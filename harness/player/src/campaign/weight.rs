@@ -1,0 +1,81 @@
+//! What a deviation weighs: whether a right implementation could do the same.
+
+use std::collections::BTreeMap;
+
+use ekmcheck_forge::mutation::{Mutation, Part};
+use ekmcheck_suite::{
+    campaign::{Class, Weight},
+    case::{Basis, Case, Expect, Level},
+};
+
+/// What the rows of the table of alterations weigh, by the cases that use each alone.
+pub(super) struct Rows(BTreeMap<String, Weight>);
+
+impl Rows {
+    pub(super) fn of(cases: &[Case]) -> Self {
+        let mut rows = BTreeMap::new();
+        for case in cases {
+            let firm = matches!((case.level, case.basis), (Level::Must, Basis::Draft | Basis::Inherited));
+            let weight = if firm && case.expect != Some(Expect::Observed) { Weight::Violation } else { Weight::Note };
+            if let Some(row) = &case.alter {
+                let entry = rows.entry(row.clone()).or_insert(weight);
+                *entry = weight.min(*entry);
+            }
+        }
+        Self(rows)
+    }
+
+    /// A row that no case is about alone says nothing firm.
+    fn of_row(&self, name: &str) -> Weight {
+        self.0.get(name).copied().unwrap_or(Weight::Note)
+    }
+}
+
+/// The weight of a deviation that all of these changes are needed for. `check` is the reference's, or `none`.
+///
+/// Where only one thing is changed, the requirement that it is about says so. Where several have to come together, one that
+/// is contested makes the whole contested.
+pub(super) fn weight(rows: &Rows, class: Class, check: &str, mutations: &[Mutation]) -> Weight {
+    match class {
+        Class::Bypass | Class::RefusesRight => {}
+        // A right request that is refused is against the draft, whatever came before it.
+        Class::Poisons => return Weight::Violation,
+        Class::ServerError | Class::NoAnswer => return Weight::Note,
+    }
+    // Whether the form of a proof is read as strictly as the reference reads it depends on the reader.
+    let lenient = matches!(check, "format" | "field" | "x5t" | "crit");
+    let weights = mutations.iter().map(|mutation| match mutation {
+        Mutation::Row(name) => rows.of_row(name),
+        _ if lenient => Weight::Note,
+        mutation => of_change(class, mutation),
+    });
+    weights.min().unwrap_or(Weight::Violation)
+}
+
+fn of_change(class: Class, mutation: &Mutation) -> Weight {
+    let must = |yes: bool| if yes { Weight::Violation } else { Weight::Note };
+    match mutation {
+        // What a proof may carry beside is nobody's business; that a known name has an odd value is not such a case.
+        Mutation::Set(Part::Claims, name, _) if class == Class::RefusesRight => must(name == "ekmcheck-unknown"),
+        Mutation::Set(_, name, value) => match name.as_str() {
+            "typ" | "alg" | "ath" | "ekm" => Weight::Violation,
+            "iat" => must(matches!(value.as_str(), "null" | "true" | "false" | "[]" | "{}" | "0" | "1" | "-1")),
+            // Those of another type; what they may be otherwise is contested.
+            "htm" | "htu" => must(value.starts_with('"') && value.len() > 2),
+            _ => Weight::Note,
+        },
+        Mutation::Remove(_, name) => must(matches!(name.as_str(), "typ" | "alg" | "ath" | "ekm" | "iat")),
+        Mutation::Rename(_, name, other) => must(
+            matches!(name.as_str(), "typ" | "alg" | "ath" | "ekm" | "iat")
+                && name.to_lowercase() != other.to_lowercase(),
+        ),
+        Mutation::Twice(..) | Mutation::Around(..) => Weight::Note,
+        // The signature is over the text of header and claims, whatever a decoder makes of it.
+        Mutation::Flip(segment, ..) => must(*segment < 2 && class == Class::Bypass),
+        Mutation::Cut(at, _) | Mutation::Insert(at, _) => must(*at < 600 && class == Class::Bypass),
+        Mutation::Method(_) | Mutation::Path(_) | Mutation::MadeFor(_) | Mutation::NoProof | Mutation::Again => {
+            Weight::Violation
+        }
+        Mutation::Row(_) => Weight::Note,
+    }
+}
