@@ -256,12 +256,10 @@ pub struct Made {
     pub proof: String,
 }
 
-/// Makes the access token: `alteration` counts if it is one of the token.
-///
-/// # Errors
-/// A key that cannot sign.
-pub fn make_token(setting: &Setting<'_>, alteration: Option<&Alteration>) -> Result<String, ForgeError> {
-    let mut recipe = TokenRecipe {
+/// The right access token for a setting, not yet signed; [`TokenRecipe::sign`] signs it.
+#[must_use]
+pub fn right_token(setting: &Setting<'_>) -> TokenRecipe {
+    TokenRecipe {
         header: Document::new(&json!({"alg": "ES256", "typ": "at+jwt", "kid": setting.issuer.kid()})),
         claims: Document::new(&json!({
             "iss": setting.issuer.name(),
@@ -275,13 +273,21 @@ pub fn make_token(setting: &Setting<'_>, alteration: Option<&Alteration>) -> Res
             "cnf": {"x5t#S256": setting.bound_to.certificate.thumbprint().to_string(), "tls_exp": exporter::LABEL},
         })),
         by_stranger: false,
-    };
+    }
+}
+
+/// Makes the access token: `alteration` counts if it is one of the token.
+///
+/// # Errors
+/// A key that cannot sign.
+pub fn make_token(setting: &Setting<'_>, alteration: Option<&Alteration>) -> Result<String, ForgeError> {
+    let mut recipe = right_token(setting);
     if let Some(alteration @ Alteration { edit: Edit::Token(edit), .. }) = alteration {
         let right = recipe.clone();
         edit(&mut recipe, setting);
         alteration.require_change(recipe != right)?;
     }
-    let token = setting.issuer.sign(&recipe, setting.signing)?;
+    let token = recipe.sign(setting)?;
     match alteration {
         Some(alteration @ Alteration { edit: Edit::TokenText(edit), .. }) => {
             let altered = edit(&token);
@@ -292,11 +298,9 @@ pub fn make_token(setting: &Setting<'_>, alteration: Option<&Alteration>) -> Res
     }
 }
 
-/// Makes a proof for `token`: `alteration` counts if it is one of the proof or of its text.
-///
-/// # Errors
-/// A key that cannot sign.
-pub fn make_proof(setting: &Setting<'_>, token: &str, alteration: Option<&Alteration>) -> Result<String, ForgeError> {
+/// The right proof for `token`, not yet signed; [`ProofRecipe::sign`] signs it.
+#[must_use]
+pub fn right_proof(setting: &Setting<'_>, token: &str) -> ProofRecipe {
     let algorithm = Algorithm::usual_for(setting.client.key.kind());
     let target = ekmcheck_binding::target::Target::https(setting.authority, setting.path);
     let mut claims = Document::new(&json!({
@@ -314,7 +318,7 @@ pub fn make_proof(setting: &Setting<'_>, token: &str, alteration: Option<&Altera
         // The form of the draft's own example.
         claims.set("htu", target.path);
     }
-    let mut recipe = ProofRecipe {
+    ProofRecipe {
         header: Document::new(&json!({
             "typ": proof::TYP,
             "alg": algorithm.name(),
@@ -325,7 +329,15 @@ pub fn make_proof(setting: &Setting<'_>, token: &str, alteration: Option<&Altera
         algorithm,
         header_spelling: Spelling::Right,
         claims_spelling: Spelling::Right,
-    };
+    }
+}
+
+/// Makes a proof for `token`: `alteration` counts if it is one of the proof or of its text.
+///
+/// # Errors
+/// A key that cannot sign.
+pub fn make_proof(setting: &Setting<'_>, token: &str, alteration: Option<&Alteration>) -> Result<String, ForgeError> {
+    let mut recipe = right_proof(setting, token);
     if let Some(alteration @ Alteration { edit: Edit::Proof(edit), .. }) = alteration {
         let right = recipe.clone();
         edit(&mut recipe, setting, token);
@@ -369,8 +381,22 @@ pub fn make_request(
     Ok(Made { request, token, proof: proof.unwrap_or_default() })
 }
 
+impl TokenRecipe {
+    /// The token as a compact JWS, signed by the issuer of the setting or by the stranger.
+    ///
+    /// # Errors
+    /// A key that cannot sign.
+    pub fn sign(&self, setting: &Setting<'_>) -> Result<String, ForgeError> {
+        setting.issuer.sign(self, setting.signing)
+    }
+}
+
 impl ProofRecipe {
-    pub(crate) fn sign(&self, setting: &Setting<'_>) -> Result<String, ForgeError> {
+    /// The proof as a compact JWS, signed by whom the recipe says.
+    ///
+    /// # Errors
+    /// A key that cannot sign, or a signer that the PKI does not have.
+    pub fn sign(&self, setting: &Setting<'_>) -> Result<String, ForgeError> {
         let header = self.header_spelling.spell(&self.header.octets());
         let input = format!("{header}.{}", self.claims_spelling.spell(&self.claims.octets()));
         let by = |key: &Key| key.sign(self.algorithm, input.as_bytes(), setting.signing);

@@ -84,7 +84,12 @@ fn reference_decides_as_the_files_say() {
         for (path, vector) in &vectors {
             let refusal = replay(vector, verifier).unwrap();
             let check = refusal.as_ref().map(|r| r.check().name());
-            assert_eq!(check, vector.expect.check.as_deref(), "{path} with {}: {refusal:?}", verifier.name());
+            // RustCrypto reads no RSA key of more than 4096 bits.
+            let wanted = match (verifier.name(), path.as_str()) {
+                ("RustCrypto", "open/rsa8192.json") => Some("signature"),
+                _ => vector.expect.check.as_deref(),
+            };
+            assert_eq!(check, wanted, "{path} with {}: {refusal:?}", verifier.name());
             match vector.expect.verdict {
                 Verdict::Accept => assert_eq!(check, None, "{path}"),
                 Verdict::Refuse => assert!(check.is_some(), "{path}"),
@@ -100,12 +105,12 @@ fn reference_decides_as_the_files_say() {
     }
 }
 
-/// The draft's steps with one check left out.
-struct Without(Check);
+/// The draft's steps with some checks left out.
+struct Without(Vec<Check>);
 
 impl Steps for Without {
     fn omits(&self, check: Check, _: Moment) -> bool {
-        check == self.0
+        self.0.contains(&check)
     }
 }
 
@@ -115,12 +120,12 @@ impl Steps for Without {
 fn exactly_one_thing_is_wrong() {
     let (mut covered, mut passed) = (BTreeSet::new(), 0);
     for (path, vector) in vectors_on_disk() {
-        let Some(name) = vector.expect.check.as_deref() else { continue };
+        let [name] = &vector.expect.checks[..] else { continue };
         let check = Check::from_name(name).unwrap();
         let folder = path.split('/').next().unwrap();
-        assert!(folder == name || vector.expect.verdict == Verdict::Open, "{path} is in the wrong folder");
+        assert!(folder == *name || vector.expect.verdict == Verdict::Open, "{path} is in the wrong folder");
         covered.insert(check.name());
-        match replay_by(&vector, Without(check)).unwrap() {
+        match replay_by(&vector, Without(vec![check])).unwrap() {
             None => passed += 1,
             Some(refusal) => assert_eq!(refusal.check(), check, "{path}: {refusal}"),
         }
@@ -129,6 +134,32 @@ fn exactly_one_thing_is_wrong() {
     assert!(passed > 60, "{passed}");
     let due = "alg ath certificate confirmation crit ekm format htm htu iat jti signature typ x5t";
     assert_eq!(covered.into_iter().collect::<Vec<_>>(), due.split(' ').collect::<Vec<_>>());
+}
+
+/// Of two defects each is enough, and there is no third.
+#[test]
+fn of_several_defects_each_is_enough() {
+    let mut checked = 0;
+    for (path, vector) in vectors_on_disk().into_iter().filter(|(_, v)| v.expect.checks.len() > 1) {
+        let checks: Vec<Check> = vector.expect.checks.iter().map(|name| Check::from_name(name).unwrap()).collect();
+        // Where the algorithm is wrong, the step that verifies the signature cannot begin.
+        let without = |kept: Option<Check>| {
+            let mut left_out: Vec<Check> = checks.iter().copied().filter(|c| Some(*c) != kept).collect();
+            if left_out.contains(&Check::Alg) {
+                left_out.push(Check::Signature);
+            }
+            replay_by(&vector, Without(left_out)).unwrap().map(|refusal| refusal.check())
+        };
+        for check in &checks {
+            assert_eq!(without(Some(*check)), Some(*check), "{path}: with {check} alone");
+        }
+        // The types of claims are looked at with whatever checks.
+        let third = without(None).filter(|check| !checks.contains(check));
+        assert_eq!(third, None, "{path}: refused by a check that it does not name");
+        checked += 1;
+    }
+    println!("{checked} vectors with several defects");
+    assert!(checked > 20, "{checked}");
 }
 
 #[test]
@@ -223,6 +254,10 @@ fn an_alteration_is_judged_alike_offline_and_live() {
     let (mut compared, mut faults) = (0, Vec::new());
     for (path, vector) in vectors_on_disk() {
         let Some(cases) = vector.alteration.as_ref().and_then(|name| live.get(name)) else { continue };
+        // Open to a library by the words of an RFC, whatever the live cases ask of a server.
+        if vectors::LEFT_OPEN.iter().any(|(open, ..)| vector.alteration.as_deref() == Some(open)) {
+            continue;
+        }
         let vector = serde_json::to_value(vector).unwrap();
         let alike = |case: &Value| {
             case["level"] == vector["level"]
@@ -237,4 +272,11 @@ fn an_alteration_is_judged_alike_offline_and_live() {
     }
     assert!(faults.is_empty(), "differ in requirement, level or basis:\n{}", faults.join("\n"));
     assert!(compared > 100, "{compared}");
+}
+
+#[test]
+fn the_lint_finds_nothing() {
+    let vectors: Vec<Vector> = vectors_on_disk().into_iter().map(|(_, vector)| vector).collect();
+    let faults = ekmcheck_suite::vector::lint(&vectors, &[]);
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
 }

@@ -3,7 +3,7 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ekmcheck_binding::{
     cache::ConnectionId,
-    certificate::Certificate,
+    certificate::{Certificate, CertificateError},
     crypto::SignatureVerifier,
     exporter::ExporterValue,
     guard::{AccessTokens, Connection, Guard, Policy, Request, ValidToken},
@@ -35,10 +35,15 @@ pub fn replay_by(vector: &Vector, steps: impl Steps) -> Result<Option<Refusal>, 
     let Inputs { certificate, access_token, token_claims, token_valid_until, exporter, now, request, proof } =
         &vector.inputs;
     let certificate = STANDARD.decode(certificate).map_err(|e| unreadable("inputs.certificate", e.to_string()))?;
+    let certificate = match Certificate::from_der(&certificate) {
+        Ok(certificate) => certificate,
+        // A certificate like others, for whose key there is no algorithm that could be named.
+        Err(CertificateError::UnsupportedKey(kind)) => return Ok(Some(Refusal::new(Check::Alg, kind))),
+        Err(e) => return Err(unreadable("inputs.certificate", e.to_string())),
+    };
     let connection = Connection {
         id: ConnectionId(1),
-        certificate: Certificate::from_der(&certificate)
-            .map_err(|e| unreadable("inputs.certificate", e.to_string()))?,
+        certificate,
         exporter: octets_32(exporter)
             .map(ExporterValue::new)
             .ok_or_else(|| unreadable("inputs.exporter", "not 64 hexadecimal digits".to_owned()))?,
