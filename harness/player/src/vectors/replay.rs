@@ -4,7 +4,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ekmcheck_binding::{
     cache::ConnectionId,
     certificate::{Certificate, CertificateError},
-    crypto::SignatureVerifier,
+    crypto::{AwsLc, SignatureVerifier},
     exporter::ExporterValue,
     guard::{AccessTokens, Connection, Guard, Policy, Request, ValidToken},
     json,
@@ -17,6 +17,9 @@ use ekmcheck_suite::vector::{Inputs, Vector};
 use serde_json::Value;
 
 use super::VectorError;
+
+/// The verifier of signatures that the reference uses.
+pub const REFERENCE: AwsLc = AwsLc;
 
 /// What the reference makes of the vector when `verifier` verifies the signature: `None` if it accepts.
 ///

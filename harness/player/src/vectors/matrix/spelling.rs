@@ -14,6 +14,9 @@ use super::super::{
     step::{Part, Step},
 };
 
+/// The right value in another spelling.
+type Respell = fn(&str) -> String;
+
 const STRICT: Entry = entry_of("rs.proof-form", "RFC 7515 2", Must, Inherited);
 
 pub(super) fn plans() -> Vec<Plan> {
@@ -166,7 +169,7 @@ fn counts() -> Vec<Plan> {
 /// The values that are base64url themselves. Their octets are right in every one.
 fn values() -> Vec<Plan> {
     let mut plans = Vec::new();
-    let kinds: [(&str, &str, fn(&str) -> String); 3] = [
+    let kinds: [(&str, &str, Respell); 3] = [
         ("with-space", "with a space inside", |v| with(v, " ")),
         ("in-standard-alphabet", "in the standard alphabet", |v| v.replace('-', "+").replace('_', "/")),
         ("padded", "with padding", |v| format!("{v}=")),
