@@ -531,18 +531,15 @@ fn vectors_are_listed_shown_and_bundled() {
     let shown = scratch.ekmcheck(&["vectors", "show", "exporter/tls12-sha256-no-context"]).ends_with(0);
     shown.says(&["context       none", "8de397b99601cf4a", "right         no"]);
     scratch.ekmcheck(&["vectors", "show", "ekm/ekm-mising"]).ends_with(2).says(&["did you mean \"ekm/ekm-missing\"?"]);
-    for row in &all {
+    for id in ["format/nul-in-signature", "format/carriage-return-in-signature"] {
         // Whatever is in a vector, a terminal gets lines of text.
-        let id = row["id"].as_str().unwrap();
-        if id.starts_with("format/") {
-            let out = scratch.ekmcheck(&["vectors", "show", id]).ends_with(0).out;
-            assert!(!out.contains(|c: char| c.is_control() && c != '\n'), "{id}");
-        }
+        let out = scratch.ekmcheck(&["vectors", "show", id]).ends_with(0).out;
+        assert!(!out.contains(|c: char| c.is_control() && c != '\n'), "{id}");
     }
 
     let printed = scratch.ekmcheck(&["vectors", "bundle"]).ends_with(0).out;
     scratch.ekmcheck(&["vectors", "bundle", "--output", "out/vectors.json"]).ends_with(0).says(&["out/vectors.json"]);
-    assert!(scratch.read("out/vectors.json") == printed, "the file is what is printed");
+    assert!(fs::read_to_string(scratch.0.join("out/vectors.json")).unwrap() == printed, "the file is what is printed");
     let bundle: Value = serde_json::from_str(&printed).unwrap();
     let schema: Value = serde_json::from_str(&scratch.ekmcheck(&["schema", "bundle"]).ends_with(0).out).unwrap();
     assert!(jsonschema::is_valid(&schema, &bundle));
