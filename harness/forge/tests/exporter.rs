@@ -22,8 +22,11 @@ use rustls::{
     version::{TLS12, TLS13},
 };
 
+/// Label, random of the client, secret.
+type Line = (String, Vec<u8>, Vec<u8>);
+
 #[derive(Debug, Default)]
-struct Log(Mutex<Vec<(String, Vec<u8>, Vec<u8>)>>);
+struct Log(Mutex<Vec<Line>>);
 
 impl KeyLog for Log {
     fn log(&self, label: &str, client_random: &[u8], secret: &[u8]) {
