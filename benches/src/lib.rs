@@ -124,6 +124,7 @@ impl Inputs {
             claims: PerRequest::default(),
             signing: Signing::Frozen,
             unique: 0,
+            play: 0,
         };
         let token = make_token(&setting, None)?;
         let proof = make_proof(&setting, &token, None)?;

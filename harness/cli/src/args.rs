@@ -44,6 +44,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         action: ProofAction,
     },
+    /// Print an access token of a bundle's issuer, valid for an hour
+    Token(TokenArgs),
     /// Connect to a server and print what this connection exports, rightly and under each usual mistake
     Exporter(ExporterArgs),
     /// Put the reports of the shards of a run together
@@ -96,9 +98,23 @@ pub(crate) struct Selection {
     /// Only cases about this question that the draft leaves open, such as `A-03`; may be given more than once
     #[arg(long, value_name = "ID")]
     pub(crate) ambiguity: Vec<String>,
+    /// Only cases with this tag: a group such as `cache`, a requirement, a row of the catalogue, a clause; may be given
+    /// more than once (`ekmcheck list tags` shows all)
+    #[arg(long, value_name = "TAG")]
+    pub(crate) tag: Vec<String>,
     /// Read cases from this directory instead of the embedded ones
     #[arg(long, value_name = "DIR")]
     pub(crate) scenarios: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct TokenArgs {
+    /// The directory that `ekmcheck init` made
+    #[arg(long, value_name = "DIR")]
+    pub(crate) bundle: PathBuf,
+    /// The client whose certificate it is bound to, by its name in the bundle
+    #[arg(long, value_name = "NAME", default_value = "p256")]
+    pub(crate) client: String,
 }
 
 #[derive(Args)]
@@ -137,6 +153,9 @@ pub(crate) struct RunArgs {
     /// Say where the time went: plays, handshakes, signatures, and what they cost alone in the same run
     #[arg(long)]
     pub(crate) timings: bool,
+    /// With a PLAN: play at once, without the doctor's look at the configuration
+    #[arg(long, requires = "plan")]
+    pub(crate) skip_doctor: bool,
     /// Exit with 1 on warnings too: on what only a SHOULD or our hardening asks for
     #[arg(long)]
     pub(crate) strict: bool,
@@ -152,7 +171,7 @@ pub(crate) struct RunArgs {
 }
 
 /// How much is asked of the subject, and what is logged of it.
-#[derive(Args)]
+#[derive(Clone, Args)]
 pub(crate) struct BoundsArgs {
     /// At most so many requests a second
     #[arg(long, value_name = "N")]
@@ -275,15 +294,22 @@ pub(crate) enum What {
     Faults,
     /// The harmless variations of the reference
     Variations,
+    /// What --tag takes
+    Tags,
 }
 
 #[derive(Args)]
 pub(crate) struct ReplayArgs {
     /// The id of the case
     pub(crate) case: String,
+    /// The plan of a subject (TOML), in place of --subject
+    #[arg(value_name = "PLAN", conflicts_with_all = ["subject", "bundle"])]
+    pub(crate) plan: Option<PathBuf>,
     /// What to test, as for `run`
     #[arg(long, default_value = "reference")]
     pub(crate) subject: String,
+    #[command(flatten)]
+    pub(crate) network: NetworkArgs,
     /// Only on these transports; may be given more than once [default: the first that the case is played on]
     #[arg(long, value_name = "NAME", value_parser = transport)]
     pub(crate) transport: Vec<Transport>,

@@ -4,6 +4,7 @@
 use std::{net::TcpStream, sync::Arc, time::Duration};
 
 use ekmcheck_player::{
+    network::{Greeting, greet},
     run::{Pick, Plan, Played, run},
     subject::Subject,
     world::World,
@@ -47,6 +48,9 @@ pub(crate) struct Patient {
     pub(crate) tcp: Option<std::net::SocketAddr>,
 }
 
+/// Seconds by which a clock may be wrong before cases at the edges of the window of `iat` come out wrong.
+const CLOCK_GOOD: i64 = 5;
+
 /// The likely mistakes with the exporter, by the case that plays them.
 const MISTAKES: [(&str, &str); 8] = [
     ("rs.exporter.no-context", "it exports with no context instead of a zero-length one (TLS 1.2 tells them apart)"),
@@ -71,6 +75,15 @@ pub(crate) async fn examine(patient: &Patient) -> Vec<Finding> {
         }
         findings.push(good(format!("{addr} answers")));
     }
+    if let Subject::Network(target) = &patient.subject {
+        for transport in &patient.transports {
+            // Whatever fails here is told below, where it can be explained.
+            if let Ok(Greeting { date: Some(date) }) = greet(&patient.world, target, *transport).await {
+                findings.push(clock(date - patient.world.now()));
+                break;
+            }
+        }
+    }
     let mut works = Vec::new();
     for transport in &patient.transports {
         let id = match transport {
@@ -88,6 +101,19 @@ pub(crate) async fn examine(patient: &Patient) -> Vec<Finding> {
     findings.extend(certificate_demanded(patient, usual).await);
     findings.extend(resumption(patient, &works).await);
     findings
+}
+
+/// How far the subject's clock is ahead of what the plan says, in seconds, by its own word.
+fn clock(ahead: i64) -> Finding {
+    let (by, where_to) = (ahead.abs(), if ahead < 0 { "behind" } else { "ahead of" });
+    match by {
+        // Its Date has whole seconds, and the answer was under way.
+        ..=CLOCK_GOOD => good("its clock (Date) agrees with this machine's".to_owned()),
+        _ => trouble(
+            format!("its clock (Date) is {by} s {where_to} what the plan expects"),
+            "set the clocks of both machines, or correct clock_skew_seconds in [target]; a proof holds for 60 s into the future",
+        ),
+    }
 }
 
 /// A right request: accepted, or the reason why nothing else would mean anything.
@@ -116,7 +142,9 @@ async fn first_request(patient: &Patient, transport: Transport, id: &str) -> Fin
 fn connect_hint(why: &str) -> &'static str {
     let why = why.to_ascii_lowercase();
     let has = |word: &str| why.contains(word);
-    if has("unknownissuer") || has("unknown issuer") {
+    if has("tokens.command") {
+        "mend command in [tokens]: it has to write an access token for the client's certificate on one line"
+    } else if has("unknownissuer") || has("unknown issuer") {
         "the server's certificate is not from the bundle: give the server server.pem and server.key, or look for a proxy in between"
     } else if has("notvalidforname") || has("not valid for") {
         "the server's certificate is for another name: make the bundle with --name HOST, or correct the host in the plan"

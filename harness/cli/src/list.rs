@@ -56,6 +56,10 @@ pub(crate) fn list(args: &ListArgs) -> Result<u8, Trouble> {
         What::Faults => {
             faults().map(|f| json!({"id": f.name, "does": f.does, "caught_by": f.caught_by})).collect()
         }
+        What::Tags => select::tags(&cases)
+            .into_iter()
+            .map(|(tag, cases)| json!({"id": tag, "cases": cases.to_string()}))
+            .collect(),
         What::Variations => variations().map(|v| json!({"id": v.name, "does": v.does})).collect(),
     };
     match args.format {

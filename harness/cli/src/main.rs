@@ -55,6 +55,7 @@ fn main() -> ExitCode {
         Some(Command::List(args)) => list::list(&args),
         Some(Command::Replay(args)) => replay::replay(&args),
         Some(Command::Proof { action }) => proof::proof(&action),
+        Some(Command::Token(args)) => bundle::token(&args),
         Some(Command::Exporter(args)) => proof::exporter(&args),
         Some(Command::Merge(args)) => compare::merge(&args),
         Some(Command::Diff(args)) => compare::diff(&args),

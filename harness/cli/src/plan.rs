@@ -7,14 +7,18 @@ pub(crate) mod launch;
 use std::{
     collections::BTreeMap,
     fmt, fs,
+    num::NonZeroU32,
     ops::Range,
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use ekmcheck_suite::{case::Transport, load::suggestion};
+use ekmcheck_forge::pki::CLIENTS;
+use ekmcheck_suite::{case::Transport, load::suggestion, play::Place};
 use serde::Deserialize;
 use toml::Spanned;
+
+use crate::target::host_and_port;
 
 /// A plan as it stands in the file.
 #[derive(Debug, Deserialize)]
@@ -23,6 +27,11 @@ struct Raw {
     subject: RawSubject,
     target: RawTarget,
     start: Option<RawStart>,
+    tokens: Option<RawTokens>,
+    pki: Option<RawPki>,
+    baseline: Option<PathBuf>,
+    #[serde(default)]
+    places: RawPlaces,
     #[serde(default)]
     limits: RawLimits,
     #[serde(default)]
@@ -66,8 +75,40 @@ struct RawStart {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
+struct RawPlaces {
+    node: Option<Spanned<String>>,
+    service: Option<Spanned<String>>,
+    other_ca: Option<Spanned<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawTokens {
+    command: Spanned<Vec<String>>,
+    directory: Option<PathBuf>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawPki {
+    server_ca: Option<Spanned<PathBuf>>,
+    #[serde(default)]
+    clients: BTreeMap<Spanned<String>, RawClient>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawClient {
+    certificate: PathBuf,
+    key: PathBuf,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct RawLimits {
     step_seconds: Option<Spanned<u64>>,
+    requests_per_second: Option<NonZeroU32>,
+    connections: Option<NonZeroU32>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -77,6 +118,8 @@ struct RawCapabilities {
     introspection: bool,
     #[serde(default)]
     other_host: bool,
+    #[serde(default)]
+    scopes: bool,
     #[serde(default)]
     zero_rtt: bool,
 }
@@ -108,12 +151,28 @@ pub(crate) struct Plan {
     pub(crate) clock_skew: i64,
     /// How it is started; `None` if it runs.
     pub(crate) start: Option<Start>,
+    /// Host and port of other servers of its own, by what they are.
+    pub(crate) places: BTreeMap<Place, (String, u16)>,
+    /// How it is asked for tokens of its own authorization server, and where that is done.
+    pub(crate) tokens: Option<(Vec<String>, PathBuf)>,
+    /// The certificates that clients trust it by, if not the bundle's.
+    pub(crate) server_ca: Option<PathBuf>,
+    /// Certificate and key of clients of its own PKI, by their names; none for those of the bundle.
+    pub(crate) clients: BTreeMap<String, (PathBuf, PathBuf)>,
     /// The longest that a connection, a request or an end may take.
     pub(crate) step: Duration,
+    /// The most requests a second.
+    pub(crate) rate: Option<NonZeroU32>,
+    /// The most connections at once.
+    pub(crate) connections: Option<NonZeroU32>,
+    /// The list of its known failures.
+    pub(crate) baseline: Option<PathBuf>,
     /// Whether it asks the introspection fixture of the bundle.
     pub(crate) introspection: bool,
     /// Whether requests for `other.localhost` are for another service.
     pub(crate) other_host: bool,
+    /// Whether `/api/admin` needs a scope that no token has.
+    pub(crate) scopes: bool,
     /// Whether it takes early data.
     pub(crate) zero_rtt: bool,
 }
@@ -260,6 +319,42 @@ fn parse(file: &str, text: &str, folder: &Path) -> Result<Plan, Vec<Mistake>> {
     if let Some(given) = raw.limits.step_seconds.as_ref().filter(|s| !(1..=60).contains(s.get_ref())) {
         note(given.span(), "not a limit for one step".to_owned(), "write seconds from 1 to 60");
     }
+    let named =
+        [(Place::Node, raw.places.node), (Place::Service, raw.places.service), (Place::OtherCa, raw.places.other_ca)];
+    let mut places = BTreeMap::new();
+    for (place, url) in named.into_iter().filter_map(|(place, url)| Some((place, url?))) {
+        match host_and_port(url.get_ref()) {
+            Ok(origin) => drop(places.insert(place, origin)),
+            Err(form) => note(url.span(), format!("{:?} is not the URL of a server", url.get_ref()), form),
+        }
+    }
+    let tokens = raw.tokens.map(|tokens| {
+        if tokens.command.get_ref().first().is_none_or(String::is_empty) {
+            let mend = "name a program that writes an access token: [\"./get-token\", \"{certificate}\"]";
+            note(tokens.command.span(), "the command is empty".to_owned(), mend);
+        }
+        (tokens.command.into_inner(), folder.join(tokens.directory.unwrap_or_default()))
+    });
+    let mut clients = BTreeMap::new();
+    let pki = raw.pki.unwrap_or_else(|| RawPki { server_ca: None, clients: BTreeMap::new() });
+    for (name, client) in pki.clients {
+        if !CLIENTS.contains(&name.get_ref().as_str()) {
+            let what = format!("there is no client {:?}", name.get_ref());
+            note(name.span(), what, &suggestion(name.get_ref(), CLIENTS.iter().copied()));
+        }
+        for file in [&client.certificate, &client.key].map(|file| folder.join(file)).iter().filter(|f| !f.is_file()) {
+            note(name.span(), format!("there is no file {}", file.display()), "name PEM files, from where the plan is");
+        }
+        clients.insert(name.into_inner(), (folder.join(client.certificate), folder.join(client.key)));
+    }
+    let server_ca = pki.server_ca.map(|file| {
+        let path = folder.join(file.get_ref());
+        if !path.is_file() {
+            let what = format!("there is no file {}", path.display());
+            note(file.span(), what, "name a PEM file with the certificates of the CA of the server's certificate");
+        }
+        path
+    });
     if !mistakes.is_empty() {
         return Err(mistakes);
     }
@@ -274,9 +369,17 @@ fn parse(file: &str, text: &str, folder: &Path) -> Result<Plan, Vec<Mistake>> {
         bundle,
         allow_remote: raw.target.allow_remote,
         start,
+        places,
+        tokens,
+        server_ca,
+        clients,
         step: Duration::from_secs(step),
+        rate: raw.limits.requests_per_second,
+        connections: raw.limits.connections,
+        baseline: raw.baseline.map(|file| folder.join(file)),
         introspection: raw.capabilities.introspection,
         other_host: raw.capabilities.other_host,
+        scopes: raw.capabilities.scopes,
         zero_rtt: raw.capabilities.zero_rtt,
         clock_skew: raw.target.clock_skew_seconds,
     })
@@ -294,20 +397,9 @@ fn mend_of(what: &str) -> String {
 
 /// Host and port of a URL; no port if it is `{port}`.
 fn origin(url: &str) -> Result<(String, Option<u16>), String> {
-    let wrong = || format!("{url:?} is not the URL of a server");
-    let rest = url.strip_prefix("https://").ok_or_else(wrong)?.trim_end_matches('/');
-    if rest.is_empty() || rest.contains(['/', '?', '#', '@']) {
-        return Err(wrong());
-    }
-    let (host, port) = match rest.rsplit_once(':') {
-        Some((host, port)) if !host.ends_with(']') || !port.is_empty() => (host, port),
-        _ => (rest, "443"),
-    };
-    let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-    match port {
-        "{port}" => Ok((host, None)),
-        port => port.parse().map(|port| (host, Some(port))).map_err(|_| wrong()),
-    }
+    let bare = url.replacen(":{port}", "", 1);
+    let (host, port) = host_and_port(&bare).map_err(|form| format!("{url:?} is not the URL of a server: {form}"))?;
+    Ok((host, (bare == url).then_some(port)))
 }
 
 #[cfg(test)]

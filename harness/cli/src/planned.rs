@@ -1,10 +1,11 @@
 //! Plans in use: checked, examined, and as the subject of a run.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{collections::BTreeMap, net::SocketAddr, path::Path, sync::Arc};
 
 use clap::CommandFactory as _;
+use ekmcheck_forge::pki::CLIENTS;
 use ekmcheck_player::{
-    network::{Introspection, Limits, Origin, Target},
+    network::{Introspection, Limits, Origin, Target, TokenCommand},
     subject::Subject,
     world::World,
 };
@@ -17,15 +18,14 @@ use crate::{
     doctor::{Finding, Patient, Weight, examine},
     plan::{
         self, Plan,
-        launch::{Running, launch},
+        launch::{Running, address_of, launch},
     },
     print, run, scenarios,
 };
 
-/// A subject that a plan found or started, and what is needed to play to it. It ends with this value.
+/// A subject that a plan found or started. It ends with this value.
 pub(crate) struct Planned {
     pub(crate) subject: Subject,
-    pub(crate) world: World,
     pub(crate) transports: Vec<Transport>,
     pub(crate) zero_rtt: bool,
     pub(crate) running: Running,
@@ -42,21 +42,39 @@ pub(crate) fn check(args: &PlanArgs) -> Result<u8, Trouble> {
 
 /// Examines a subject; configuration trouble ends with 2.
 pub(crate) fn doctor(args: &PlanArgs) -> Result<u8, Trouble> {
-    let all = scenarios::all(None)?;
-    let planned = start(&read(&args.plan)?)?;
-    let Planned { subject, world, transports, zero_rtt, running } = planned;
-    let patient = Patient {
-        tcp: transports.iter().any(|t| !t.is_quic()).then_some(running.tcp),
-        world: Arc::new(world),
-        subject,
-        transports,
-        zero_rtt,
-        cases: all.cases,
-        ledger: Arc::new(all.ledger),
-    };
+    let (planned, world) = start(&read(&args.plan)?)?;
+    let patient = planned.patient(Arc::new(world), planned.transports.clone())?;
     let findings = run::runtime()?.block_on(examine(&patient));
+    let (mut out, trouble) = told(&findings);
+    out.push_str(&match trouble {
+        0 => format!("ready: `ekmcheck run {}`\n", args.plan.display()),
+        n => format!("{n} to mend before a run means anything\n"),
+    });
+    print(&out);
+    Ok(if trouble == 0 { 0 } else { crate::USAGE })
+}
+
+/// Examines a subject before it is played to.
+///
+/// # Errors
+/// What is to be mended.
+pub(crate) async fn fit(planned: &Planned, world: Arc<World>, transports: &[Transport]) -> Result<(), Trouble> {
+    let patient = planned.patient(world, transports.to_vec())?;
+    let findings = examine(&patient).await;
+    match told(&findings) {
+        (_, 0) => Ok(()),
+        (out, n) => Err(Trouble::Given(format!(
+            "{} is not fit to be judged, {n} to mend; nothing was played (--skip-doctor plays all the same):\n{}",
+            patient.subject.name(),
+            out.trim_end()
+        ))),
+    }
+}
+
+/// Findings for people, and how many of them are trouble.
+fn told(findings: &[Finding]) -> (String, usize) {
     let mut out = String::new();
-    for Finding { weight, what, hint } in &findings {
+    for Finding { weight, what, hint } in findings {
         let mark = match weight {
             Weight::Good => "\x1b[32mgood\x1b[0m    ",
             Weight::Note => "note    ",
@@ -67,21 +85,30 @@ pub(crate) fn doctor(args: &PlanArgs) -> Result<u8, Trouble> {
             out.push_str(&format!("         mend: {hint}\n"));
         }
     }
-    let trouble = findings.iter().filter(|f| f.weight == Weight::Trouble).count();
-    out.push_str(&match trouble {
-        0 => format!("ready: `ekmcheck run {}`\n", args.plan.display()),
-        n => format!("{n} to mend before a run means anything\n"),
-    });
-    print(&out);
-    Ok(if trouble == 0 { 0 } else { crate::USAGE })
+    (out, findings.iter().filter(|f| f.weight == Weight::Trouble).count())
 }
 
-/// Reads a plan and finds or starts its subject.
-pub(crate) fn of_plan(path: &Path) -> Result<Planned, Trouble> {
-    start(&read(path)?)
+impl Planned {
+    /// What the doctor looks into, with all embedded cases.
+    fn patient(&self, world: Arc<World>, transports: Vec<Transport>) -> Result<Patient, Trouble> {
+        let all = scenarios::all(None)?;
+        Ok(Patient {
+            tcp: transports.iter().any(|t| !t.is_quic()).then_some(self.running.tcp),
+            world,
+            subject: self.subject.clone(),
+            transports,
+            zero_rtt: self.zero_rtt,
+            cases: all.cases,
+            ledger: Arc::new(all.ledger),
+        })
+    }
 }
 
-fn read(path: &Path) -> Result<Plan, Trouble> {
+/// Reads a plan.
+///
+/// # Errors
+/// All its mistakes, each with line and mend.
+pub(crate) fn read(path: &Path) -> Result<Plan, Trouble> {
     // A word that is neither may be a command that was mistyped.
     if path.extension().is_none() && !path.exists() {
         let word = path.display().to_string();
@@ -95,31 +122,49 @@ fn read(path: &Path) -> Result<Plan, Trouble> {
     })
 }
 
-fn start(plan: &Plan) -> Result<Planned, Trouble> {
-    let bundle = bundle::read(&plan.bundle)?;
+/// Finds or starts the subject of a plan, and makes the world that it is played to from.
+///
+/// # Errors
+/// Why it cannot be found or started.
+pub(crate) fn start(plan: &Plan) -> Result<(Planned, World), Trouble> {
+    let bundle = bundle::read_with(&plan.bundle, &plan.clients)?;
+    let roots = plan.server_ca.as_deref().map(bundle::certificates).transpose()?;
     let running = launch(plan).map_err(Trouble::Given)?;
     let origin = |transport: &Transport| {
         let addr = if transport.is_quic() { running.udp } else { running.tcp };
         (*transport, Origin::new(addr, &plan.host))
     };
+    let mut places = BTreeMap::new();
+    for (place, (host, port)) in &plan.places {
+        let addr = SocketAddr::new(address_of(host).map_err(Trouble::Given)?, *port);
+        let origins = plan.transports.iter().map(|transport| (*transport, Origin::new(addr, host)));
+        places.insert(*place, origins.collect());
+    }
     let fixture = plan.bundle.join(ekmcheck_forge::bundle::INTROSPECTION);
     let target = Target {
         name: plan.name.clone(),
         origins: plan.transports.iter().map(origin).collect(),
-        places: BTreeMap::new(),
+        places,
         other_host: plan.other_host,
+        scopes: plan.scopes,
+        tokens: plan.tokens.clone().map(|(command, directory)| {
+            let certificates = CLIENTS.into_iter().map(|name| (name.to_owned(), bundle::certificate_of(plan, name)));
+            Arc::new(TokenCommand::new(command, directory, certificates.collect()))
+        }),
+        clients: (!plan.clients.is_empty()).then(|| plan.clients.keys().cloned().collect()),
         introspection: plan.introspection.then(|| Introspection::of_file(&fixture)),
         allow_remote: plan.allow_remote,
         limits: Limits { step: plan.step },
     };
     target.permitted().map_err(Trouble::Given)?;
-    Ok(Planned {
+    let planned = Planned {
         subject: Subject::Network(Arc::new(target)),
-        world: World::of_bundle(&bundle).ahead_by(plan.clock_skew),
         transports: plan.transports.clone(),
         zero_rtt: plan.zero_rtt,
         running,
-    })
+    };
+    let world = World::of_bundle(&bundle).ahead_by(plan.clock_skew);
+    Ok((planned, world.trusting(roots.unwrap_or_default())))
 }
 
 /// A subject's words may try to steer the terminal.

@@ -4,36 +4,38 @@ use std::sync::Arc;
 
 use ekmcheck_player::{
     run::{Pick, Plan},
-    subject::Subject,
     tap::Tap,
-    world::{Controls, World},
+    world::Controls,
 };
-use ekmcheck_suite::{case::Case, load::suggestion};
+use ekmcheck_suite::{
+    case::{Case, Transport},
+    load::suggestion,
+};
 
 use crate::{
     Trouble,
     args::ReplayArgs,
-    note, print, run, scenarios,
+    note, planned, print, run, scenarios,
     trace::{Trace, trace},
 };
 
 /// Plays one case, prints what happened step by step, and ends as a run of it would.
 pub(crate) fn replay(args: &ReplayArgs) -> Result<u8, Trouble> {
-    let subject = Subject::parse(&args.subject).map_err(Trouble::Given)?;
     let all = scenarios::all(args.scenarios.as_deref())?;
     let case = all.cases.iter().find(|c| c.id == args.case).ok_or_else(|| {
         let hint = suggestion(&args.case, all.cases.iter().map(|c| c.id.as_str()));
         Trouble::Given(format!("there is no case {:?}; {hint} (`ekmcheck list` shows all)", args.case))
     })?;
+    let plan_file = args.plan.as_deref().map(planned::read).transpose()?;
     let mut transports = run::transports(&args.transport);
-    transports.retain(|t| case.applies_to(*t));
+    transports.retain(|t| case.applies_to(*t) && plan_file.as_ref().is_none_or(|plan| plan.transports.contains(t)));
     if transports.is_empty() {
-        let on: Vec<&str> = case.transports.iter().flatten().map(|t| t.name()).collect();
-        return Err(Trouble::Given(format!(
-            "{} is played on {} only\n  mend: name one of these",
-            case.id,
-            on.join(", ")
-        )));
+        let speaks = |t: &&Transport| plan_file.as_ref().is_none_or(|plan| plan.transports.contains(t));
+        let on = Transport::ALL.iter().filter(|t| case.applies_to(**t)).filter(speaks);
+        let on: Vec<&str> = on.map(|t| t.name()).collect();
+        let none = "no transport that the plan names".to_owned();
+        let on = if on.is_empty() { none } else { format!("{} only", on.join(", ")) };
+        return Err(Trouble::Given(format!("{} is played on {on}\n  mend: name one of its transports", case.id)));
     }
     if args.transport.is_empty() {
         transports.truncate(1);
@@ -42,6 +44,8 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<u8, Trouble> {
         note("what follows holds secrets: tokens, proofs and exporter values of this run");
     }
     let controls = run::controls(&args.bounds)?;
+    let (subject, world, _running) =
+        run::found(plan_file.as_ref(), &args.subject, &args.network, &transports, run::now()?)?;
     let ledger = Arc::new(all.ledger);
     let plan = |transport| Plan {
         subject: subject.clone(),
@@ -57,7 +61,6 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<u8, Trouble> {
     };
     run::runtime()?.block_on(async {
         let tap = Arc::new(Tap::default());
-        let world = World::at(run::now()?).map_err(|e| Trouble::Harness(e.to_string()))?;
         let world = Arc::new(world.with(Controls { tap: Some(tap.clone()), ..controls }));
         let mut status = 0;
         for transport in transports {

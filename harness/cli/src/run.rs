@@ -18,9 +18,12 @@ use crate::{
     Trouble,
     args::{BoundsArgs, Format, RunArgs, jobs},
     baseline::{self, List},
-    bundle, note, planned, print,
+    bundle, note, plan, planned,
+    planned::Planned,
+    print,
     progress::Progress,
     reports, scenarios, select, target,
+    target::NetworkArgs,
 };
 
 /// ANSI sequences; the stream that they are written to drops them where no terminal reads.
@@ -38,25 +41,30 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Trouble> {
     let earlier = args.part.rerun_failed.as_deref().map(select::report).transpose()?;
     let all = scenarios::all(args.selection.scenarios.as_deref())?;
     let now = now()?;
-    let known = known(args, &all.cases, now)?;
+    let plan_file = args.plan.as_deref().map(planned::read).transpose()?;
+    let known = known(args, plan_file.as_ref().and_then(|p| p.baseline.as_deref()), &all.cases, now)?;
     let cases = select::cases(all.cases.clone(), &all.register, &args.selection)?;
     let ledger = Arc::new(all.ledger.clone());
-    // What a plan started ends with this function.
-    let (subject, world, speaks, _running) = match args.plan.as_deref().map(planned::of_plan).transpose()? {
-        Some(planned) => (planned.subject, planned.world, planned.transports, Some(planned.running)),
-        None => {
-            let named = args.subject.as_deref().or(earlier.as_ref().map(|e| e.subject.as_str()));
-            let (subject, world) = subject(args, named.unwrap_or("reference"), now)?;
-            (subject, world, Transport::ALL.to_vec(), None)
-        }
-    };
-    let world = Arc::new(world.with(controls(&args.bounds)?));
+    let named = args.subject.as_deref().or(earlier.as_ref().map(|e| e.subject.as_str())).unwrap_or("reference");
+    // What it started ends with this function.
+    let (subject, world, planned) = found(plan_file.as_ref(), named, &args.network, &args.transport, now)?;
+    let mut bounds = args.bounds.clone();
+    if let Some(plan) = &plan_file {
+        bounds.rate = bounds.rate.or(plan.rate);
+        bounds.connections = bounds.connections.or(plan.connections);
+    }
+    let world = Arc::new(world.with(controls(&bounds)?));
     let runtime = runtime()?;
-    if let Subject::Network(target) = &subject {
-        runtime.block_on(target::ready(&world, target))?;
+    let speaks = planned.as_ref().map_or(Transport::ALL.to_vec(), |planned| planned.transports.clone());
+    let asked = if args.transport.is_empty() { &speaks } else { &args.transport };
+    match (&subject, &planned) {
+        (_, Some(planned)) if !args.skip_doctor => {
+            runtime.block_on(planned::fit(planned, world.clone(), &transports(asked)))?;
+        }
+        (Subject::Network(target), None) => runtime.block_on(target::ready(&world, target))?,
+        _ => {}
     }
     writable(&args.report, "report.json")?;
-    let asked = if args.transport.is_empty() { &speaks } else { &args.transport };
     let mut plan = Plan {
         cases: Arc::new(cases),
         ledger: ledger.clone(),
@@ -75,6 +83,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Trouble> {
     let shard = select::part(&mut plan, &args.part, earlier.as_ref())?;
     let finish = |report: &mut Report| {
         report.shard = shard;
+        report.named_by = named_by(args);
         report.scenarios = args.selection.scenarios.as_ref().map(|d| d.display().to_string());
         if let Some(list) = &known {
             report.set_baseline(list.judge(report));
@@ -164,7 +173,7 @@ pub(crate) fn transports(asked: &[Transport]) -> Vec<Transport> {
 }
 
 /// The list of known failures; and the file for a new one must not be there yet, for reasons would be lost.
-fn known(args: &RunArgs, cases: &[Case], now: i64) -> Result<Option<List>, Trouble> {
+fn known(args: &RunArgs, of_plan: Option<&Path>, cases: &[Case], now: i64) -> Result<Option<List>, Trouble> {
     if let Some(path) = args.known.write_baseline.as_ref().filter(|p| p.exists()) {
         return Err(Trouble::Given(format!(
             "{}: is there already\n  mend: name another file; with `--baseline {}` the reasons in it are kept",
@@ -172,7 +181,7 @@ fn known(args: &RunArgs, cases: &[Case], now: i64) -> Result<Option<List>, Troub
             path.display()
         )));
     }
-    args.known.baseline.as_deref().map(|path| List::read(path, cases, baseline::day(now)?)).transpose()
+    args.known.baseline.as_deref().or(of_plan).map(|path| List::read(path, cases, baseline::day(now)?)).transpose()
 }
 
 /// The exit status that a report comes to.
@@ -188,13 +197,52 @@ pub(crate) fn status(report: &Report, strict: bool) -> u8 {
     .exit_status()
 }
 
-/// What is tested, and the world that it lives in.
-fn subject(args: &RunArgs, named: &str, now: i64) -> Result<(Subject, World), Trouble> {
-    let bundle = args.network.bundle.as_deref();
+/// The words that name a subject of which its name does not tell enough.
+fn named_by(args: &RunArgs) -> Vec<String> {
+    let words = |words: &[&str]| words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>();
+    let path = |path: &std::path::Path| path.display().to_string();
+    if let Some(plan) = &args.plan {
+        return vec![path(plan)];
+    }
+    let (Some(named), Some(bundle)) = (&args.subject, &args.network.bundle) else { return Vec::new() };
+    let mut named_by = words(&["--subject", named, "--bundle", &path(bundle)]);
+    let network = &args.network;
+    for (name, value) in [
+        ("--quic-port", network.quic_port.map(|port| port.to_string())),
+        ("--introspection", network.introspection.as_deref().map(path)),
+    ] {
+        named_by.extend(value.into_iter().flat_map(|value| [name.to_owned(), value]));
+    }
+    let flags =
+        [("--allow-remote", network.allow_remote), ("--other-host", network.other_host), ("--scopes", network.scopes)];
+    named_by.extend(flags.into_iter().filter(|(_, set)| *set).map(|(name, _)| name.to_owned()));
+    named_by
+}
+
+/// What is tested, and the world that it lives in: the subject of the plan if there is one, or else the one of that name.
+/// What was started for it ends with the third.
+pub(crate) fn found(
+    plan: Option<&plan::Plan>,
+    named: &str,
+    network: &NetworkArgs,
+    asked: &[Transport],
+    now: i64,
+) -> Result<(Subject, World, Option<Planned>), Trouble> {
+    match plan {
+        Some(plan) => {
+            let (planned, world) = planned::start(plan)?;
+            Ok((planned.subject.clone(), world, Some(planned)))
+        }
+        None => subject(named, network, asked, now).map(|(subject, world)| (subject, world, None)),
+    }
+}
+
+fn subject(named: &str, network: &NetworkArgs, asked: &[Transport], now: i64) -> Result<(Subject, World), Trouble> {
+    let bundle = network.bundle.as_deref();
     match bundle.filter(|_| target::is_url(named)) {
         Some(bundle) => {
             let bundle = bundle::read(bundle)?;
-            let target = target::of_url(named, &transports(&args.transport), &args.network)?;
+            let target = target::of_url(named, &transports(asked), network)?;
             Ok((Subject::Network(Arc::new(target)), World::of_bundle(&bundle)))
         }
         None if target::is_url(named) => Err(Trouble::Given(format!(

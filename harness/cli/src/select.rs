@@ -1,6 +1,11 @@
 //! What of all cases is played, and on which transports.
 
-use std::{collections::BTreeSet, fs, path::Path, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+    sync::Arc,
+};
 
 use ekmcheck_player::run::{Pick, Plan};
 use ekmcheck_suite::{
@@ -27,17 +32,44 @@ pub(crate) fn cases(all: Vec<Case>, register: &Register, selection: &Selection) 
             )));
         }
     }
+    for tag in &selection.tag {
+        let known = tags(&all);
+        if !known.contains_key(tag.as_str()) {
+            let hint = suggestion(tag, known.into_keys());
+            return Err(Trouble::Given(format!(
+                "--tag {tag}: no case has it; {hint} (`ekmcheck list tags` shows all)"
+            )));
+        }
+    }
     for hint in scenarios::unmatched(&all, &selection.filter) {
         note(&hint);
     }
-    let Selection { level, basis, ambiguity, .. } = selection;
+    let Selection { level, basis, ambiguity, tag, .. } = selection;
     let mut cases = scenarios::select(all, &selection.filter);
     cases.retain(|case| {
         (level.is_empty() || level.contains(&case.level))
             && (basis.is_empty() || basis.contains(&case.basis))
             && (ambiguity.is_empty() || case.ambiguity.as_ref().is_some_and(|a| ambiguity.contains(a)))
+            && (tag.is_empty() || tags_of(case).any(|t| tag.iter().any(|asked| asked == t)))
     });
     Ok(cases)
+}
+
+/// What a case can be found by: its group, its requirements, its rows, its clause, its alteration, its question.
+fn tags_of(case: &Case) -> impl Iterator<Item = &str> {
+    let group = case.id.split('.').nth(1);
+    let also = [Some(case.clause.as_str()), case.alter.as_deref(), case.ambiguity.as_deref()];
+    let named = case.requirements.iter().map(String::as_str).chain(case.rows());
+    group.into_iter().chain(named).chain(also.into_iter().flatten())
+}
+
+/// All tags, with the number of cases that have each.
+pub(crate) fn tags(cases: &[Case]) -> BTreeMap<&str, usize> {
+    let mut tags = BTreeMap::new();
+    for tag in cases.iter().flat_map(|case| tags_of(case).collect::<BTreeSet<_>>()) {
+        *tags.entry(tag).or_default() += 1;
+    }
+    tags
 }
 
 /// Reads a `report.json`.

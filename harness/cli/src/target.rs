@@ -37,6 +37,9 @@ pub(crate) struct NetworkArgs {
     /// With a URL as the subject: requests for the host other.localhost are for another service of it
     #[arg(long, requires = "bundle")]
     pub(crate) other_host: bool,
+    /// With a URL as the subject: /api/admin needs the scope resource.admin, which no token has
+    #[arg(long, requires = "bundle")]
+    pub(crate) scopes: bool,
 }
 
 /// Whether a subject is named by its URL.
@@ -63,7 +66,10 @@ pub(crate) fn of_url(url: &str, transports: &[Transport], args: &NetworkArgs) ->
         origins: transports.iter().map(origin).collect(),
         places: BTreeMap::new(),
         other_host: args.other_host,
+        scopes: args.scopes,
         introspection,
+        tokens: None,
+        clients: None,
         allow_remote: args.allow_remote,
         limits: Limits::default(),
     };
@@ -91,7 +97,8 @@ pub(crate) async fn ready(world: &Arc<World>, target: &Target) -> Result<(), Tro
     Err(Trouble::Given(format!("{} cannot be spoken to:{}\n{mend}", target.name, faults.concat())))
 }
 
-fn host_and_port(url: &str) -> Result<(String, u16), &'static str> {
+/// Host and port of `https://HOST:PORT`; the port is 443 if it is not given.
+pub(crate) fn host_and_port(url: &str) -> Result<(String, u16), &'static str> {
     const FORM: &str = "a subject's URL is https://HOST:PORT";
     let authority = url.strip_prefix("https://").ok_or(FORM)?;
     let authority = authority.strip_suffix('/').unwrap_or(authority);

@@ -34,6 +34,10 @@ fn strength_origin_and_questions_select() {
     let both = list(&["--level", "must", "--level", "should", "--basis", "hardening"]);
     assert!(!both.is_empty() && both.iter().all(|c| c["basis"] == "hardening" && c["level"] != "MAY"));
     assert!(!list(&["--ambiguity", "A-03"]).is_empty());
+    assert!(list(&["--tag", "rs.exporter-match"]).len() > list(&["--tag", "RS-D44"]).len());
+    assert!(list(&["--tag", "cache"]).iter().all(|c| c["id"].as_str().is_some_and(|id| id.starts_with("rs.cache."))));
+    scratch.ekmcheck(&["list", "--tag", "cahce"]).ends_with(2).says(&["no case has it", "did you mean \"cache\"?"]);
+    scratch.ekmcheck(&["list", "tags"]).ends_with(0);
     scratch.ekmcheck(&["list", "--ambiguity", "A-3"]).ends_with(2).says(&["no such question", "ekmcheck ambiguities"]);
     scratch.ekmcheck(&["run", "--level", "high"]).ends_with(2).says(&["must, should, may"]);
     let arguments = ["run", "--ambiguity", "A-03", "--transport", "tls13-h1", "--quiet"];

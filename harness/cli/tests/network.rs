@@ -154,7 +154,10 @@ impl Served {
             origins: Transport::ALL.into_iter().map(origin).collect(),
             places: BTreeMap::new(),
             other_host: true,
+            scopes: true,
             introspection: Some(Introspection::of_file(&set.folder.join(INTROSPECTION))),
+            tokens: None,
+            clients: None,
             allow_remote: false,
             limits: Limits::default(),
         }))

@@ -4,8 +4,9 @@
 
 use std::{
     fs,
+    io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
 };
 
 const EKMCHECK: &str = env!("CARGO_BIN_EXE_ekmcheck");
@@ -69,6 +70,11 @@ fn a_right_server_is_fit_and_conforms() {
     let out = text(&done.stdout);
     assert_eq!(done.status.code(), Some(0), "{out}{}", text(&done.stderr));
     assert!(out.contains("subject: right.toml") && out.contains("conformant."), "{out}");
+    // The same case step by step, on the first transport of the plan that it is played on.
+    let done = scratch.ekmcheck(&["replay", "rs.exporter.of-another-connection"], &plan);
+    let out = text(&done.stdout);
+    assert_eq!(done.status.code(), Some(0), "{out}{}", text(&done.stderr));
+    assert!(out.contains("right.toml") && out.contains("invalid_proof"), "{out}");
 }
 
 #[test]
@@ -80,6 +86,45 @@ fn a_mistake_with_the_exporter_is_named_before_anything_is_judged() {
     assert_eq!(done.status.code(), Some(2), "{out}");
     assert!(out.contains("no context instead of a zero-length one"), "{out}");
     assert!(out.contains("1 to mend"), "{out}");
+
+    let report = scratch.0.join("report");
+    let words = ["run", "--filter", "rs.exporter.no-context", "--report", report.to_str().unwrap()];
+    let done = scratch.ekmcheck(&words, &plan);
+    let err = text(&done.stderr);
+    assert_eq!(done.status.code(), Some(2), "{err}");
+    assert!(err.contains("not fit to be judged, 1 to mend") && err.contains("no context instead"), "{err}");
+    let done = scratch.ekmcheck(&[&words[..], &["--skip-doctor"]].concat(), &plan);
+    assert_eq!(done.status.code(), Some(1), "{}", text(&done.stderr));
+    assert!(text(&done.stdout).contains("broken"), "{}", text(&done.stdout));
+}
+
+#[test]
+fn a_clock_that_is_not_what_the_plan_says_is_told() {
+    let scratch = Scratch::new("clock");
+    let plan = scratch.plan("clock.toml", &[], "transports = [\"tls13-h1\"]\nclock_skew_seconds = 20");
+    let done = scratch.ekmcheck(&["doctor"], &plan);
+    let out = text(&done.stdout);
+    assert_eq!(done.status.code(), Some(2), "{out}");
+    assert!(out.contains("s behind what the plan expects") && out.contains("correct clock_skew_seconds"), "{out}");
+}
+
+#[test]
+fn a_plan_bounds_the_run_and_knows_its_failures() {
+    let scratch = Scratch::new("bounds");
+    let known = "[[known]]\nid = \"rs.ath.no-such-case\"\nexpected = \"fail\"\nreason = \"r\"\nexpires = 2099-01-01\n";
+    fs::write(scratch.0.join("known.toml"), known).unwrap();
+    let plan = scratch.plan("bounds.toml", &[], "transports = [\"tls13-h1\"]\n[limits]\nconnections = 1");
+    let text_of = fs::read_to_string(&plan).unwrap();
+    let report = scratch.0.join("report");
+    let words = ["run", "--filter", "rs.exporter.of-another-connection", "--report", report.to_str().unwrap()];
+    let done = scratch.ekmcheck(&words, &plan);
+    let out = text(&done.stdout);
+    assert_eq!(done.status.code(), Some(3), "nothing could be played: {out}{}", text(&done.stderr));
+    assert!(out.contains("not testable 1"), "{out}");
+    fs::write(&plan, format!("baseline = \"known.toml\"\n{text_of}")).unwrap();
+    let done = scratch.ekmcheck(&words, &plan);
+    assert_ne!(done.status.code(), Some(0));
+    assert!(text(&done.stderr).contains("known.toml:1"), "{}", text(&done.stderr));
 }
 
 #[test]
@@ -120,4 +165,62 @@ fn mistakes_in_a_plan_are_named_with_line_and_mend() {
     let err = text(&done.stderr);
     assert_eq!(done.status.code(), Some(2), "{err}");
     assert!(err.contains("no such port") && err.contains("exit status: 3") && err.contains("mend:"), "{err}");
+}
+
+#[test]
+fn a_subject_with_a_pki_and_an_authorization_server_of_its_own_is_tested_as_far_as_that_goes() {
+    // The server knows nothing of the plan's own bundle: certificates and tokens come from elsewhere.
+    let (own, scratch) = (Scratch::new("own-server"), Scratch::new("own"));
+    let path = |name: &str| own.0.join(name).display().to_string();
+    let rest = format!(
+        "transports = [\"tls13-h1\"]\n[pki]\nserver_ca = {:?}\n[pki.clients]\np256 = {{ certificate = {:?}, key = {:?} }}\n\
+         [tokens]\ncommand = [{EKMCHECK:?}, \"token\", \"--bundle\", {:?}, \"--client\", \"{{client}}\"]",
+        path("harness/root.pem"),
+        path("harness/p256.pem"),
+        path("harness/p256.key"),
+        path(""),
+    );
+    let plan = scratch.plan("own.toml", &[], &rest);
+    let served = fs::read_to_string(&plan).unwrap().replace("{bundle}", &path(""));
+    fs::write(&plan, served.replace("introspection = true", "")).unwrap();
+    let report = scratch.0.join("report");
+    let words =
+        ["run", "--tag", "exporter", "--tag", "confirmation", "--tag", "alg", "--report", report.to_str().unwrap()];
+    let done = scratch.ekmcheck(&words, &plan);
+    let out = text(&done.stdout);
+    assert_eq!(done.status.code(), Some(0), "{out}{}", text(&done.stderr));
+    let report = fs::read_to_string(report.join("report.json")).unwrap();
+    for reason in ["issues none that is altered", "names no certificate p384 of the subject's own PKI"] {
+        assert!(report.contains(reason), "{reason}");
+    }
+    let passed = out.lines().find_map(|line| line.trim().strip_prefix("passed ")).unwrap();
+    assert!(passed.split(' ').next().unwrap().parse::<u32>().unwrap() > 20, "{out}");
+
+    // Without the right source of tokens nothing is judged, and the doctor says why.
+    let without = fs::read_to_string(&plan).unwrap().replace("\"--client\", \"{client}\"", "\"--clinet\"");
+    fs::write(&plan, without).unwrap();
+    let done = scratch.ekmcheck(&["doctor"], &plan);
+    assert_eq!(done.status.code(), Some(2));
+    assert!(text(&done.stdout).contains("tokens.command"), "{}", text(&done.stdout));
+}
+
+#[test]
+fn another_node_of_the_service_is_played_to_where_the_plan_names_one() {
+    let scratch = Scratch::new("places");
+    let words = ["serve", "resource-server", "--port", "0", "--no-quic", "--until-stdin-closes", "--bundle"];
+    let mut node = Command::new(EKMCHECK);
+    node.args(words).arg(&scratch.0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut node = node.spawn().unwrap();
+    let mut ready = String::new();
+    BufReader::new(node.stdout.take().unwrap()).read_line(&mut ready).unwrap();
+    let url = ready.trim().strip_prefix("ready ").unwrap();
+    let rest = format!("transports = [\"tls13-h2\"]\n[places]\nnode = {url:?}");
+    let plan = scratch.plan("places.toml", &[], &rest);
+    let report = scratch.0.join("report");
+    let words = ["run", "--filter", "rs.replay.another-process", "--report", report.to_str().unwrap()];
+    let done = scratch.ekmcheck(&words, &plan);
+    assert_eq!(done.status.code(), Some(0), "{}{}", text(&done.stdout), text(&done.stderr));
+    assert!(text(&done.stdout).contains("passed 1"), "{}", text(&done.stdout));
+    drop(node.stdin.take());
+    assert!(node.wait().unwrap().success());
 }

@@ -189,3 +189,11 @@ impl Pki {
         &self.foreign_root
     }
 }
+/// The certificates of a PEM text, in DER and in its order; what is no certificate is passed over.
+///
+/// # Errors
+/// What is wrong with the text.
+pub fn certificates_in(text: &str) -> Result<Vec<Vec<u8>>, String> {
+    let blocks = pem::parse_many(text).map_err(|e| e.to_string())?;
+    Ok(blocks.into_iter().filter(|b| b.tag() == "CERTIFICATE").map(pem::Pem::into_contents).collect())
+}

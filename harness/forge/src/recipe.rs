@@ -110,6 +110,8 @@ pub struct Setting<'a> {
     pub signing: Signing,
     /// A number that no other request of the run has; it goes into identifiers.
     pub unique: u64,
+    /// A number that the requests of one play share and no other play has: for identifiers that come again on purpose.
+    pub play: u64,
 }
 
 /// Which of the optional claims of section 2.3.2.2 a proof carries.

@@ -238,6 +238,7 @@ impl Ask<'_> {
             claims: self.claims,
             signing: Signing::Frozen,
             unique: self.unique,
+            play: 0,
         }
     }
 

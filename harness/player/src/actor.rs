@@ -203,6 +203,7 @@ impl<'a> Actor<'a> {
         let name = connect.client.as_deref().or(self.case.client.as_deref()).unwrap_or("p256");
         let no_client = || Stop::Broken(format!("there is no client certificate {name:?}"));
         let client = self.world.pki.identity(name).ok_or_else(no_client)?;
+        elsewhere::knows(self.subject, client)?;
         let transport = match &connect.resume {
             Some(earlier) => self.link(earlier)?.transport,
             None => connect.over.unwrap_or(self.transport),
@@ -236,6 +237,12 @@ impl<'a> Actor<'a> {
             }
             Err(WireError::Timeout(Stage::Negotiation)) => {
                 return Err(Stop::NotTestable("the subject sends no Version Negotiation packet".to_owned()));
+            }
+            Err(error @ (WireError::Handshake { .. } | WireError::Refused { .. })) if self.case.key_is_optional() => {
+                return Err(Stop::NotTestable(format!(
+                    "no connection with a {} certificate, whose support is the subject's choice: {error}",
+                    client.name
+                )));
             }
             Err(error) => {
                 return Err(match source_port {
@@ -335,10 +342,12 @@ impl<'a> Actor<'a> {
     /// Makes token, proof and request, and opens another connection where the alteration wants one.
     async fn prepare(&mut self, send: &Send) -> Result<Ready, Stop> {
         elsewhere::can_be_for(self.subject, send)?;
+        elsewhere::can_be_limited(self.subject, send)?;
         let altered = match &send.alter {
             None => None,
             Some(name) => Some(alteration::named(name).ok_or_else(|| Stop::Broken(format!("no alteration {name:?}")))?),
         };
+        self.fetch_token(send, altered).await?;
         let other = self.other_exporters(send, altered).await?;
         if self.canary.is_none() && altered.is_some_and(|a| a.needs_canary) {
             self.canary = Some(Canary::new().map_err(|e| Stop::Broken(format!("nothing can listen: {e}")))?);

@@ -8,6 +8,7 @@ mod fingerprint;
 mod floor;
 pub mod keylog;
 pub mod network;
+mod own;
 pub mod pace;
 pub mod run;
 pub mod serve;

@@ -1,12 +1,18 @@
 //! A subject that the harness did not start: where it listens, and what the harness may do with it.
 
-use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
 
 use ekmcheck_parties::wire::{self, ConnectOptions, How, OutgoingRequest, Stage, WireError};
 use ekmcheck_suite::{case::Transport, play::Place};
 
 use crate::world::{ClientKey, World};
 
+pub use crate::own::TokenCommand;
 pub use ekmcheck_parties::tokens::Introspection;
 
 /// A server somewhere. Nothing is seen inside, its clock is its own, and all plays go to the same one.
@@ -20,8 +26,14 @@ pub struct Target {
     pub places: BTreeMap<Place, BTreeMap<Transport, Origin>>,
     /// Whether requests for the host `other.localhost` are for another service, with the other audience.
     pub other_host: bool,
+    /// Whether `/api/admin` needs the scope `resource.admin`, which no token has.
+    pub scopes: bool,
     /// What stands for the introspection endpoint that it asks, if the harness can write it.
     pub introspection: Option<Introspection>,
+    /// Whence its tokens come, if not from the bundle's issuer.
+    pub tokens: Option<Arc<TokenCommand>>,
+    /// The clients whose certificates it knows, if not all of the bundle's.
+    pub clients: Option<BTreeSet<String>>,
     /// Whether it may be on another machine.
     pub allow_remote: bool,
     /// What bounds a play.
@@ -85,11 +97,18 @@ impl Target {
     }
 }
 
+/// What a server said of itself in its answer to a request without a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Greeting {
+    /// Its `Date`, in Unix seconds, if it sent one that can be read (RFC 9110 section 6.6.1).
+    pub date: Option<i64>,
+}
+
 /// Connects as the usual client and sends a request without a token: any answer will do.
 ///
 /// # Errors
 /// Why there was none, and what may be wrong.
-pub async fn greet(world: &World, target: &Target, transport: Transport) -> Result<(), String> {
+pub async fn greet(world: &World, target: &Target, transport: Transport) -> Result<Greeting, String> {
     target.permitted()?;
     let origin = target.origins.get(&transport).ok_or("no origin is named")?;
     let key = ClientKey {
@@ -113,10 +132,15 @@ pub async fn greet(world: &World, target: &Target, transport: Transport) -> Resu
         body: bytes::Bytes::new(),
         trailers: Vec::new(),
     });
-    let answered = answered.await.map(drop).map_err(|e| format!("{}: {}", origin.addr, hint(&e)));
+    let answered = answered.await.map_err(|e| format!("{}: {}", origin.addr, hint(&e)));
     // What it said counts, not how it ends.
     let _ = connection.close(How::Notify).await;
-    answered
+    answered.map(|answer| Greeting { date: answer.fields.iter().find(|(name, _)| name == "date").and_then(date) })
+}
+
+fn date((_, value): &(String, Vec<u8>)) -> Option<i64> {
+    let date = httpdate::parse_http_date(str::from_utf8(value).ok()?).ok()?;
+    i64::try_from(date.duration_since(std::time::UNIX_EPOCH).ok()?.as_secs()).ok()
 }
 
 /// What went wrong, with what mends it most often.
@@ -146,6 +170,9 @@ mod tests {
             origins,
             places: BTreeMap::new(),
             other_host: false,
+            scopes: false,
+            tokens: None,
+            clients: None,
             introspection: None,
             allow_remote,
             limits: Limits::default(),

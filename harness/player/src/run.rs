@@ -172,7 +172,7 @@ async fn unit(world: &Arc<World>, plan: &Plan, case: &Case, transport: Transport
     let mut transcripts = Vec::new();
     for play in case.plays(plan.subject.clock_moves()) {
         let of = |events| Transcript { case: case.id.clone(), transport, temper: play.temper, events };
-        let number = unique.fetch_add(1 << 10, Ordering::Relaxed);
+        let number = unique.fetch_add(1 << 12, Ordering::Relaxed);
         // Whoever waits for its turn has not begun.
         let connections = match world.controls.pace.connections(&play).await {
             Ok(held) => held,

@@ -96,7 +96,7 @@ impl Subject {
     }
 
     /// The first of the numbers that go into identifiers. A subject that is started for each play knows none; one that
-    /// runs on knows those of earlier runs, which began at other seconds. A run needs less than 2^24 of them.
+    /// runs on knows those of earlier runs, which began at other seconds. A run needs less than 2^24 of them a second.
     pub(crate) fn first_number(&self, world: &World) -> u64 {
         match self {
             Self::Network(_) => world.now().unsigned_abs() << 24,

@@ -45,6 +45,8 @@ pub struct World {
     pub(crate) issuer: Issuer,
     /// The time of those who make tokens and proofs. Each subject that is started has a clock of its own.
     pub(crate) clock: Clock,
+    /// What clients trust servers by; none for the root of the PKI.
+    server_roots: Vec<CertificateDer<'static>>,
     servers: Mutex<HashMap<(Habit, ClientCa), Arc<Prepared>>>,
     clients: Mutex<HashMap<ClientKey, Arc<ClientTls>>>,
     pub(crate) controls: Controls,
@@ -101,8 +103,23 @@ impl World {
         self
     }
 
+    /// The same, whose clients trust servers by these certificates (DER) and no others; by the root of the PKI if there
+    /// are none.
+    #[must_use]
+    pub fn trusting(self, roots: Vec<Vec<u8>>) -> Self {
+        Self { server_roots: roots.into_iter().map(CertificateDer::from).collect(), ..self }
+    }
+
     fn of(pki: Pki, issuer: Issuer, clock: Clock) -> Self {
-        Self { pki, issuer, clock, servers: Mutex::default(), clients: Mutex::default(), controls: Controls::default() }
+        Self {
+            pki,
+            issuer,
+            clock,
+            server_roots: Vec::new(),
+            servers: Mutex::default(),
+            clients: Mutex::default(),
+            controls: Controls::default(),
+        }
     }
 
     /// The same world, whose plays are watched and bounded.
@@ -112,7 +129,8 @@ impl World {
     }
 
     /// The time, in Unix seconds.
-    pub(crate) fn now(&self) -> i64 {
+    #[must_use]
+    pub fn now(&self) -> i64 {
         self.clock.now()
     }
 
@@ -163,7 +181,10 @@ impl World {
             identity: Some(presented).filter(|_| key.presents != Some(Presents::Nothing)),
             raw_public_key: key.presents == Some(Presents::RawPublicKey),
             without_alpn: key.without_alpn,
-            server_roots: vec![CertificateDer::from(self.pki.root().certificate.der().to_vec())],
+            server_roots: match self.server_roots.as_slice() {
+                [] => vec![CertificateDer::from(self.pki.root().certificate.der().to_vec())],
+                own => own.to_vec(),
+            },
             time_provider: Arc::new(self.clock.clone()),
             version: if key.transport.is_tls13() { Version::Tls13 } else { Version::Tls12 },
             alpn: match key.transport {

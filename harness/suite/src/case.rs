@@ -151,6 +151,9 @@ impl Refused {
     }
 }
 
+/// The clients of the PKI with keys of which no subject is asked more than of others.
+const OPTIONAL_KEYS: [&str; 4] = ["p384", "p521", "ed25519", "rsa2048"];
+
 /// One case. Either `alter` with `expect`, which is played warm (good, bad, good on one connection) and cold (bad, good
 /// on a fresh one), or `play`, a story of its own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -213,6 +216,13 @@ impl Case {
     #[must_use]
     pub fn role(&self) -> Role {
         Role::ResourceServer
+    }
+
+    /// Whether the client's key is one that a right subject may know nothing of: which algorithms it supports is its choice
+    /// (ambiguity A-09).
+    #[must_use]
+    pub fn key_is_optional(&self) -> bool {
+        self.client.as_deref().is_some_and(|client| OPTIONAL_KEYS.contains(&client))
     }
 
     /// Whether the case makes sense on a transport.

@@ -103,11 +103,18 @@ impl Bench<'_> {
             })
             .collect();
         let reliable = controls_failed.is_empty();
+        let mut convicted = false;
         for exchanged in transcript.exchanges().filter(|e| !e.control) {
             self.weigh(transcript, exchanged, reliable);
+            convicted |= matches!(exchanged.expect, Expect::Refused(_)) && is_accepted(&exchanged.reaction);
         }
-        if let Some(reason) = controls_failed.first() {
-            self.own(Verdict::Inconclusive, reason.clone());
+        match controls_failed.first() {
+            Some(reason) if self.key_is_unknown(transcript) => {
+                self.own(Verdict::NotTestable, format!("{}; {reason}", words::optional_key(self.case)));
+            }
+            // What was accepted though it must be refused is a finding whatever else happened.
+            Some(reason) if !convicted => self.own(Verdict::Inconclusive, reason.clone()),
+            _ => {}
         }
         for event in &transcript.events {
             match event {
@@ -124,6 +131,11 @@ impl Bench<'_> {
                 _ => {}
             }
         }
+    }
+
+    /// Whether the subject shows no sign of support for the client's key, where that is its choice.
+    fn key_is_unknown(&self, transcript: &Transcript) -> bool {
+        self.case.key_is_optional() && !transcript.exchanges().any(|e| is_accepted(&e.reaction))
     }
 
     /// No control is needed: a subject that refuses every ClientHello breaks off the play.

@@ -54,6 +54,13 @@ impl Verdict {
         }
     }
 
+    /// How much it weighs beside other results on the same thing: what could not be tested says nothing against, or for,
+    /// what was.
+    #[must_use]
+    pub fn weight(self) -> (bool, Self) {
+        (self != Self::NotTestable, self)
+    }
+
     /// Whether a deviation was found: what the kill matrix counts.
     #[must_use]
     pub fn is_deviation(self) -> bool {

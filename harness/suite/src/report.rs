@@ -115,10 +115,13 @@ impl Cost {
 pub struct RequirementSummary {
     /// The requirement.
     pub id: String,
-    /// The worst verdict.
+    /// The worst verdict; not testable only if no case could be tested.
     pub verdict: Verdict,
     /// In how many cases it was touched.
     pub touched: usize,
+    /// In how many of them it could not be tested.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub not_testable: usize,
     /// In how many of them it was not as required.
     pub deviations: usize,
 }
@@ -180,6 +183,9 @@ pub struct Report {
     pub ekmcheck: String,
     /// What was tested: `reference`, `fault:NAME` …
     pub subject: String,
+    /// The words of `ekmcheck run` that name the subject, where `--subject` with that name is not enough.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub named_by: Vec<String>,
     /// Draft and revision.
     pub draft: String,
     /// The transports of the run.
@@ -226,6 +232,7 @@ impl Report {
         Self {
             ekmcheck: env!("CARGO_PKG_VERSION").to_owned(),
             subject: subject.to_owned(),
+            named_by: Vec::new(),
             draft: DRAFT.to_owned(),
             transports,
             seed,
@@ -253,17 +260,24 @@ impl Report {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde calls")]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
+}
+
 fn requirements(cases: &[Outcome]) -> Vec<RequirementSummary> {
     let mut by_id: BTreeMap<&str, RequirementSummary> = BTreeMap::new();
     for found in cases.iter().flat_map(|o| &o.requirements) {
         let entry = by_id.entry(&found.id).or_insert_with(|| RequirementSummary {
             id: found.id.clone(),
-            verdict: Verdict::Pass,
+            verdict: Verdict::NotTestable,
             touched: 0,
+            not_testable: 0,
             deviations: 0,
         });
-        entry.verdict = entry.verdict.max(found.verdict);
+        entry.verdict = std::cmp::max_by_key(entry.verdict, found.verdict, |v| v.weight());
         entry.touched += 1;
+        entry.not_testable += usize::from(found.verdict == Verdict::NotTestable);
         entry.deviations += usize::from(found.verdict.is_deviation());
     }
     by_id.into_values().collect()

@@ -88,20 +88,24 @@ pub(crate) fn launch(plan: &Plan) -> Result<Running, String> {
 
 /// The address that is connected to.
 fn address(plan: &Plan) -> Result<IpAddr, String> {
-    if let Some(address) = plan.address {
+    plan.address.map_or_else(|| address_of(&plan.host), Ok)
+}
+
+/// The address of a host.
+///
+/// # Errors
+/// That it is not known.
+pub(crate) fn address_of(host: &str) -> Result<IpAddr, String> {
+    if let Ok(address) = host.parse() {
         return Ok(address);
     }
-    if let Ok(address) = plan.host.parse() {
-        return Ok(address);
-    }
-    if plan.host == "localhost" {
+    if host == "localhost" {
         return Ok(Ipv4Addr::LOCALHOST.into());
     }
-    let found = (plan.host.as_str(), 0).to_socket_addrs().ok().and_then(|mut all| all.next());
+    let found = (host, 0).to_socket_addrs().ok().and_then(|mut all| all.next());
     found.map(|addr| addr.ip()).ok_or_else(|| {
         format!(
-            "the host {:?} is not known here\n  mend: give [target] an address, or a host that can be looked up",
-            plan.host
+            "the host {host:?} is not known here\n  mend: give [target] an address, or a host that can be looked up"
         )
     })
 }

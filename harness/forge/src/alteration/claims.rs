@@ -167,13 +167,14 @@ pub(super) const TABLE: &[Alteration] = &[
             p.claims.set("htu", path);
         }),
     ),
-    // Not an error by itself: the same identifier at each use, for cases that repeat it.
-    row("jti-fixed", JTI, Leads::Accepted, Proof(|p, _, _| p.claims.set("jti", "the-same-identifier"))),
+    // Not an error by itself: the same identifier at each use, for cases that repeat it. Another one in each play: a
+    // server that outlives the play may remember it.
+    row("jti-fixed", JTI, Leads::Accepted, Proof(|p, s, _| fixed_jti(p, s, "the-same-identifier-#"))),
     // Others than that one, to whoever compares strings (RFC 7519 section 4.1.7).
-    row("jti-fixed-in-upper-case", JTI, Leads::Accepted, Proof(|p, _, _| p.claims.set("jti", "THE-SAME-IDENTIFIER"))),
-    row("jti-fixed-with-space", JTI, Leads::Accepted, Proof(|p, _, _| p.claims.set("jti", "the-same-identifier "))),
-    row("jti-fixed-composed", JTI, Leads::Accepted, Proof(|p, _, _| p.claims.set("jti", "identifi\u{e9}"))),
-    row("jti-fixed-decomposed", JTI, Leads::Accepted, Proof(|p, _, _| p.claims.set("jti", "identifie\u{301}"))),
+    row("jti-fixed-in-upper-case", JTI, Leads::Accepted, Proof(|p, s, _| fixed_jti(p, s, "THE-SAME-IDENTIFIER-#"))),
+    row("jti-fixed-with-space", JTI, Leads::Accepted, Proof(|p, s, _| fixed_jti(p, s, "the-same-identifier-# "))),
+    row("jti-fixed-composed", JTI, Leads::Accepted, Proof(|p, s, _| fixed_jti(p, s, "identifi\u{e9}-#"))),
+    row("jti-fixed-decomposed", JTI, Leads::Accepted, Proof(|p, s, _| fixed_jti(p, s, "identifie\u{301}-#"))),
     row("jti-129-characters", JTI, Leads::Open(None), Proof(|p, s, _| long_jti(p, s, 129))),
     row("jti-4096-characters", JTI, Leads::Open(Some(Check::Jti)), Proof(|p, s, _| long_jti(p, s, 4096))),
     row("jti-7000-characters", JTI, Leads::Open(Some(Check::Jti)), Proof(|p, s, _| long_jti(p, s, 7000))),
@@ -217,6 +218,11 @@ fn ekm(proof: &mut ProofRecipe, octets: &[u8]) {
 
 fn htu(proof: &mut ProofRecipe, setting: &Setting<'_>, scheme: &str, authority: &str) {
     proof.claims.set("htu", format!("{scheme}://{authority}{}", setting.path));
+}
+
+/// The identifier of a play: `#` stands for the number of the play.
+fn fixed_jti(proof: &mut ProofRecipe, setting: &Setting<'_>, text: &str) {
+    proof.claims.set("jti", text.replace('#', &setting.play.to_string()));
 }
 
 /// An identifier of that many characters, and another one at each request.

@@ -25,15 +25,38 @@ impl Bundle {
     /// # Errors
     /// Not expected of a bundle that was made or read.
     pub fn example(&self) -> Result<Example, BundleError> {
-        const CLIENT: &str = "p256";
-        let client = self.pki.identity(CLIENT).ok_or_else(|| ForgeError::NoIdentity(CLIENT.to_owned()))?;
-        let setting = Setting {
-            now: self.about.made,
+        let exporters = Exporters::new(vec![(Exporters::RIGHT, vec![0; 32])]);
+        let setting = self.setting("p256", self.about.made, 1, &exporters)?;
+        let token = recipe::make_token(&setting, None)?;
+        let proof = recipe::make_proof(&setting, &token, None)?;
+        Ok(Example { token: parts(&token)?, proof: parts(&proof)? })
+    }
+
+    /// An access token for a client of the bundle, issued at `now` (Unix seconds) and valid for an hour. `unique` goes into
+    /// its identifier.
+    ///
+    /// # Errors
+    /// [`ForgeError::NoIdentity`] for a client that there is not.
+    pub fn token(&self, client: &str, now: i64, unique: u64) -> Result<String, BundleError> {
+        let nothing = Exporters::new(Vec::new());
+        Ok(recipe::make_token(&self.setting(client, now, unique, &nothing)?, None)?)
+    }
+
+    fn setting<'a>(
+        &'a self,
+        client: &str,
+        now: i64,
+        unique: u64,
+        exporters: &'a Exporters,
+    ) -> Result<Setting<'a>, BundleError> {
+        let client = self.pki.identity(client).ok_or_else(|| ForgeError::NoIdentity(client.to_owned()))?;
+        Ok(Setting {
+            now,
             pki: &self.pki,
             issuer: &self.issuer,
             client,
             bound_to: client,
-            exporters: &Exporters::new(vec![(Exporters::RIGHT, vec![0; 32])]),
+            exporters,
             other: None,
             canary: None,
             method: "GET",
@@ -41,11 +64,9 @@ impl Bundle {
             path: "/api/resource",
             claims: PerRequest::default(),
             signing: Signing::Live,
-            unique: 1,
-        };
-        let token = recipe::make_token(&setting, None)?;
-        let proof = recipe::make_proof(&setting, &token, None)?;
-        Ok(Example { token: parts(&token)?, proof: parts(&proof)? })
+            unique,
+            play: 0,
+        })
     }
 }
 

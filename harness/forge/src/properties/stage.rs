@@ -139,6 +139,7 @@ impl Stage {
             claims: crate::recipe::PerRequest::default(),
             signing: Signing::Live,
             unique: 1,
+            play: 0,
         }
     }
 

@@ -22,6 +22,8 @@ use crate::world::World;
 pub(super) struct Credentials {
     /// A number that no other request of the run has.
     unique: u64,
+    /// The number of the play.
+    play: u64,
     /// Seconds that the subject's clock was moved.
     moved: i64,
     /// By name, or by the alteration of a token without one.
@@ -42,11 +44,28 @@ type TokenName = (String, Option<&'static str>);
 
 impl Credentials {
     pub(super) fn new(unique: u64) -> Self {
-        Self { unique, moved: 0, tokens: HashMap::new(), looked_up: HashMap::new(), proofs: HashMap::new() }
+        Self {
+            unique,
+            play: unique,
+            moved: 0,
+            tokens: HashMap::new(),
+            looked_up: HashMap::new(),
+            proofs: HashMap::new(),
+        }
     }
 
     pub(super) fn advance(&mut self, seconds: i64) {
         self.moved += seconds;
+    }
+
+    /// Whether there is a token of that name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.tokens.contains_key(&(name.to_owned(), None))
+    }
+
+    /// Takes a token that somebody else made.
+    pub(super) fn take(&mut self, name: &str, token: String) {
+        self.tokens.insert((name.to_owned(), None), token);
     }
 
     /// Makes a token that introspection knows, or changes what is said of it.
@@ -68,6 +87,7 @@ impl Credentials {
                 claims: PerRequest::default(),
                 signing: Signing::Live,
                 unique: self.unique,
+                play: self.play,
             };
             let jwt = recipe::make_token(&setting, None).map_err(|e| e.to_string())?;
             let token = text(issue.form, self.unique, &jwt);
@@ -123,6 +143,7 @@ impl Credentials {
             claims: per_request(claims),
             signing: Signing::Live,
             unique: self.unique,
+            play: self.play,
         };
         let name = token_name(send.token.as_deref(), altered);
         let token = match self.tokens.get(&name) {

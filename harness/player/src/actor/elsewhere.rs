@@ -2,18 +2,41 @@
 
 use std::time::Duration;
 
+use ekmcheck_forge::{
+    alteration::{Alteration, Edit},
+    pki::Identity,
+};
 use ekmcheck_suite::{
     case::Transport,
     play::{Place, Send},
 };
 
 use super::{Actor, STEP, Stop};
-use crate::subject::Started;
+use crate::{network::TokenCommand, subject::Started};
 
 /// The host of another service behind the same listener.
 const OTHER_HOST: &str = "other.localhost";
 
+/// The path that needs a scope that no token has.
+const LIMITED_PATH: &str = ekmcheck_parties::resource::ADMIN_PATH;
+
 impl Actor<'_> {
+    /// Gets the token of a request from where the subject's own tokens come from, if they do.
+    pub(super) async fn fetch_token(&mut self, send: &Send, altered: Option<&Alteration>) -> Result<(), Stop> {
+        let Some(tokens) = own_tokens(self.subject, altered)? else { return Ok(()) };
+        let client = match &send.bound_to {
+            None => self.link(&send.on)?.client,
+            Some(name) => self.world.pki.identity(name).ok_or_else(|| Stop::Broken(format!("no client {name:?}")))?,
+        };
+        knows(self.subject, client)?;
+        let name = send.token.as_deref().unwrap_or("token");
+        if !self.credentials.has(name) {
+            let token = tokens.token(client, name).await.map_err(Stop::Broken)?;
+            self.credentials.take(name, token);
+        }
+        Ok(())
+    }
+
     /// The longest that one step may take.
     pub(super) fn limit(&self) -> Duration {
         self.subject.target().map_or(STEP, |target| target.limits.step)
@@ -46,6 +69,43 @@ pub(super) fn can_be_for(subject: &Started, send: &Send) -> Result<(), Stop> {
             "the plan does not say that the subject has another service under the host {OTHER_HOST}, with the other audience"
         ))),
         false => Ok(()),
+    }
+}
+
+/// Whether the subject asks for more than a valid token, where the request counts on it.
+pub(super) fn can_be_limited(subject: &Started, send: &Send) -> Result<(), Stop> {
+    let limited = send.path.as_deref() == Some(LIMITED_PATH);
+    match subject.target().is_some_and(|target| limited && !target.scopes) {
+        true => Err(Stop::NotTestable(format!(
+            "the plan does not say that {LIMITED_PATH} needs a scope that no token has (scopes in [capabilities], --scopes)"
+        ))),
+        false => Ok(()),
+    }
+}
+
+/// Whether the subject knows the client's certificate.
+pub(super) fn knows(subject: &Started, client: &Identity) -> Result<(), Stop> {
+    let clients = subject.target().and_then(|target| target.clients.as_ref());
+    match clients.is_some_and(|clients| !clients.contains(client.name)) {
+        true => {
+            Err(Stop::NotTestable(format!("the plan names no certificate {} of the subject's own PKI", client.name)))
+        }
+        false => Ok(()),
+    }
+}
+
+/// The subject's own source of tokens, where the token of a request can come from there.
+pub(super) fn own_tokens<'s>(
+    subject: &'s Started,
+    altered: Option<&Alteration>,
+) -> Result<Option<&'s TokenCommand>, Stop> {
+    let tokens = subject.target().and_then(|target| target.tokens.as_deref());
+    let of_token = altered.is_some_and(|a| matches!(a.edit, Edit::Token(_) | Edit::TokenText(_)));
+    match tokens.is_some() && of_token {
+        true => Err(Stop::NotTestable(
+            "tokens come from the subject's own authorization server, which issues none that is altered".to_owned(),
+        )),
+        false => Ok(tokens),
     }
 }
 

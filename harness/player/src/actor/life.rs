@@ -12,6 +12,9 @@ impl Actor<'_> {
     /// Makes a token known by introspection. What is said of it is what its claims would say as a JWT.
     pub(super) fn issue(&mut self, issue: &Issue) -> Result<(), Stop> {
         let introspection = self.subject.introspection().ok_or_else(elsewhere::no_introspection)?;
+        if elsewhere::own_tokens(self.subject, None)?.is_some() {
+            return Err(elsewhere::no_introspection());
+        }
         let name = self.case.client.as_deref().unwrap_or("p256");
         let client = self.world.pki.identity(name).ok_or_else(|| Stop::Broken(format!("no client {name:?}")))?;
         let looked_up = self.credentials.issue(self.world, issue, client).map_err(Stop::Broken)?;

@@ -7,6 +7,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    time::{Duration, UNIX_EPOCH},
 };
 
 use ekmcheck_binding::{base64url, digest::Thumbprint};
@@ -109,7 +110,10 @@ impl<B: Behaviour> Service for Watched<B> {
             return page;
         }
         let named = without_secrets(&request);
-        let (answer, decision) = self.server.answer(&connection.open, request);
+        let (mut answer, decision) = self.server.answer(&connection.open, request);
+        // A server with a clock says what it shows (RFC 9110 section 6.6.1); plays in process have no use for it.
+        let now = UNIX_EPOCH + Duration::from_secs(self.clock.now().unsigned_abs());
+        answer.fields.push(("Date".to_owned(), httpdate::fmt_http_date(now).into_bytes()));
         self.see(Seen {
             at: self.clock.now(),
             connection: Some(connection.number),

@@ -67,6 +67,7 @@ impl World {
             claims,
             signing: Signing::Frozen,
             unique: 0,
+            play: 0,
         })
     }
 }

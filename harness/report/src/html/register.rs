@@ -69,7 +69,7 @@ fn worst<'a>(material: &'a Material<'_>) -> BTreeMap<&'a str, &'a Outcome> {
     let mut worst: BTreeMap<&str, &Outcome> = BTreeMap::new();
     for outcome in &material.report.cases {
         let entry = worst.entry(&outcome.id).or_insert(outcome);
-        if outcome.verdict > entry.verdict {
+        if outcome.verdict.weight() > entry.verdict.weight() {
             *entry = outcome;
         }
     }

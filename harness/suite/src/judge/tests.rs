@@ -126,6 +126,26 @@ fn to_follow_what_a_proof_points_at_fails_whatever_the_answer() {
 }
 
 #[test]
+fn a_warning_by_acceptance_is_not_hidden_by_a_control_either() {
+    let hardening = Case { basis: Basis::Hardening, ..case() };
+    assert_eq!(judged(&hardening, 401, (200, ""), 401).verdict, Verdict::Warn);
+    assert_eq!(judged(&hardening, 401, (401, INVALID), 401).verdict, Verdict::Inconclusive);
+}
+
+#[test]
+fn a_key_that_the_subject_does_not_know_is_no_finding() {
+    let with_key = Case { client: Some("p521".to_owned()), ..case() };
+    assert_eq!(judged(&with_key, 200, (401, INVALID), 200).verdict, Verdict::Pass);
+    let unknown = judged(&with_key, 401, (401, INVALID), 401);
+    assert_eq!(unknown.verdict, Verdict::NotTestable);
+    assert!(unknown.reason.contains("p521"), "{}", unknown.reason);
+    assert_eq!(judged(&with_key, 200, (401, INVALID), 401).verdict, Verdict::Inconclusive, "it is known");
+    assert_eq!(judged(&with_key, 401, (200, ""), 401).verdict, Verdict::Fail, "no choice of keys excuses it");
+    let everybodys = Case { client: Some("second".to_owned()), ..case() };
+    assert_eq!(judged(&everybodys, 401, (401, INVALID), 401).verdict, Verdict::Inconclusive);
+}
+
+#[test]
 fn a_server_that_refuses_everything_passes_nothing() {
     assert_eq!(judged(&case(), 401, (401, INVALID), 401).verdict, Verdict::Inconclusive);
     assert_eq!(judged(&case(), 200, (401, INVALID), 500).verdict, Verdict::Inconclusive);

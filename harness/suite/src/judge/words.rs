@@ -98,3 +98,11 @@ pub(super) fn broken(verdict: &RequirementVerdict) -> String {
     let reason = verdict.reason.clone().unwrap_or_default();
     if verdict.verdict.is_deviation() { format!("{}: {reason}", verdict.id) } else { reason }
 }
+
+/// Why a case with such a key says nothing about a subject that takes no right request with it.
+pub(super) fn optional_key(case: &Case) -> String {
+    let client = case.client.as_deref().unwrap_or_default();
+    format!(
+        "which keys a subject supports is its choice (A-09), and no request with a {client} certificate was accepted"
+    )
+}

@@ -73,6 +73,7 @@ pub fn merge(reports: &[(String, Report)]) -> Result<Report, MergeFaults> {
     let mut whole = Report::new(&first.subject, first.transports.clone(), first.seed, cost, selected, cases);
     whole.ekmcheck.clone_from(&first.ekmcheck);
     whole.draft.clone_from(&first.draft);
+    whole.named_by.clone_from(&first.named_by);
     whole.scenarios.clone_from(&first.scenarios);
     if parts().any(|r| r.baseline.is_some()) {
         let baselines = || parts().filter_map(|r| r.baseline.as_ref());

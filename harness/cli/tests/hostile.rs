@@ -1,0 +1,294 @@
+//! Servers that mean ill, or are out of their minds: the run ends, nothing panics, and what was found is kept.
+
+#![expect(clippy::unwrap_used, reason = "a helper that fails is a failing test")]
+
+mod common;
+
+use std::{
+    io::{ErrorKind, Read, Write},
+    net::{TcpListener, TcpStream},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use common::{Done, Scratch};
+use rustls::{
+    RootCertStore, ServerConfig, ServerConnection, StreamOwned,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
+    server::WebPkiClientVerifier,
+};
+use serde_json::Value;
+
+/// What the server sees of a client: octets, after TLS.
+type Tls = StreamOwned<ServerConnection, TcpStream>;
+
+/// What it does about the n-th request of all, from 0, whose head was read. Whether the connection goes on.
+type Deed = fn(&mut Tls, usize) -> bool;
+
+/// Answers with the certificate of the bundle until so many connections were taken, and then with one that has expired.
+struct Server {
+    deed: Deed,
+    right_certificates: usize,
+}
+
+fn settings(scratch: &Scratch, name: &str) -> Arc<ServerConfig> {
+    let file = |name: &str| scratch.0.join("bundle").join(name);
+    let certificates = |name: &str| CertificateDer::pem_file_iter(file(name)).unwrap().map(Result::unwrap);
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut roots = RootCertStore::empty();
+    certificates("server/client-ca.pem").for_each(|root| roots.add(root).unwrap());
+    let clients = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone()).build().unwrap();
+    let key = PrivateKeyDer::from_pem_file(file(&format!("{name}.key"))).unwrap();
+    let chain = certificates(&format!("{name}.pem")).collect();
+    let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let mut settings = builder.with_client_cert_verifier(clients).with_single_cert(chain, key).unwrap();
+    settings.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Arc::new(settings)
+}
+
+impl Server {
+    /// Serves until the process of the test ends; returns the port.
+    fn start(self, scratch: &Scratch) -> u16 {
+        let right = settings(scratch, "server/server");
+        let expired = settings(scratch, "harness/expired");
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        thread::spawn(move || {
+            let requests = Arc::new(AtomicUsize::new(0));
+            for (number, tcp) in listener.incoming().enumerate() {
+                let settings = if number < self.right_certificates { &right } else { &expired };
+                let mut stream = StreamOwned::new(ServerConnection::new(settings.clone()).unwrap(), tcp.unwrap());
+                let (deed, requests) = (self.deed, requests.clone());
+                thread::spawn(move || {
+                    while head(&mut stream) && deed(&mut stream, requests.fetch_add(1, Ordering::Relaxed)) {}
+                });
+            }
+        });
+        port
+    }
+}
+
+/// Reads the head of a request; false at the end of the connection.
+fn head(stream: &mut Tls) -> bool {
+    let mut seen = Vec::new();
+    let mut octet = [0];
+    while !seen.ends_with(b"\r\n\r\n") {
+        match stream.read(&mut octet) {
+            Ok(1) => seen.push(octet[0]),
+            _ => return false,
+        }
+    }
+    true
+}
+
+/// Writes it; whether the client still listens.
+fn say(stream: &mut Tls, text: &str) -> bool {
+    stream.write_all(text.as_bytes()).and_then(|()| stream.flush()).is_ok()
+}
+
+fn answer(stream: &mut Tls, status: &str, fields: &str) -> bool {
+    say(stream, &format!("HTTP/1.1 {status}\r\n{fields}Content-Length: 0\r\n\r\n"))
+}
+
+const REFUSED: &str = "WWW-Authenticate: Bearer error=\"invalid_proof\"\r\n";
+
+/// Plays five cases on a server that does this; the doctor, who would stop the run, is not asked.
+fn run(test: &str, deed: Deed, right_certificates: usize) -> (Scratch, Done) {
+    let scratch = Scratch::new(&format!("hostile-{test}"));
+    assert_eq!(scratch.ekmcheck(&["init", "resource-server", "--dir", "bundle"]).status, 0);
+    let port = Server { deed, right_certificates }.start(&scratch);
+    scratch.write(
+        "plan.toml",
+        format!(
+            "[subject]\nname = \"{test}\"\n[target]\nurl = \"https://localhost:{port}\"\nbundle = \"bundle\"\n\
+             transports = [\"tls13-h1\"]\n[limits]\nstep_seconds = 1\n"
+        ),
+    );
+    let words = ["run", "plan.toml", "--skip-doctor", "--transcripts", "all", "--report", "report", "--jobs", "1"];
+    let cases = ["rs.exporter.of-another-connection", "rs.typ.missing", "rs.accept.valid", "rs.jti.empty"];
+    let filters = cases.iter().flat_map(|case| ["--filter", case]);
+    let done = scratch.ekmcheck(&words.into_iter().chain(filters).collect::<Vec<_>>());
+    assert!(!done.err.contains("panicked"), "{}", done.err);
+    (scratch, done)
+}
+
+/// All reports are there, and every case that was selected has a verdict in them.
+fn kept(scratch: &Scratch) -> Vec<(String, String)> {
+    let report = scratch.json("report/report.json");
+    for name in ["report.html", "junit.xml", "summary.md", "transcripts.ndjson"] {
+        assert!(!scratch.read(&format!("report/{name}")).is_empty(), "{name}");
+    }
+    let counts = &report["counts"];
+    let number = |name: &str| counts[name].as_u64().unwrap();
+    assert_eq!(number("applicable"), number("executed") + number("not_testable"));
+    assert_eq!(number("not_executed"), 0);
+    let of = |case: &Value, name: &str| case[name].as_str().unwrap().to_owned();
+    let verdicts: Vec<_> =
+        report["cases"].as_array().unwrap().iter().map(|c| (of(c, "id"), of(c, "verdict"))).collect();
+    assert_eq!(verdicts.len() as u64, number("applicable"));
+    assert!(verdicts.len() >= 4, "{verdicts:?}");
+    verdicts
+}
+
+/// Nothing is said for or against the server, but that it does not serve who is right.
+fn serves_nobody(test: &str, deed: Deed) {
+    let (scratch, done) = run(test, deed, usize::MAX);
+    assert_eq!(done.status, 1, "{}{}", done.out, done.err);
+    for (id, verdict) in kept(&scratch) {
+        assert_eq!(verdict, if id == "rs.accept.valid" { "fail" } else { "inconclusive" }, "{id}\n{}", done.out);
+    }
+}
+
+#[test]
+fn headers_that_come_octet_by_octet() {
+    serves_nobody("slow-headers", |stream, _| {
+        say(stream, "HTTP/1.1 200 OK\r\nX-Slow: ");
+        // Waits for what the client says, and it says nothing but that it goes.
+        stream.sock.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+        loop {
+            match stream.read(&mut [0]) {
+                Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+                _ => return false,
+            }
+            if !say(stream, "x") {
+                return false;
+            }
+        }
+    });
+}
+
+#[test]
+fn a_body_without_an_end() {
+    // The answer is 200 for whatever is asked; more than the harness reads of a body is sent after it.
+    let (scratch, done) = run(
+        "endless-body",
+        |stream, _| {
+            say(stream, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+            let chunk = format!("10000\r\n{}\r\n", "x".repeat(0x1_0000));
+            while say(stream, &chunk) {}
+            false
+        },
+        usize::MAX,
+    );
+    assert!(matches!(done.status, 1 | 3), "{}{}", done.out, done.err);
+    kept(&scratch);
+}
+
+#[test]
+fn a_header_of_ten_megabytes() {
+    serves_nobody("large-header", |stream, _| {
+        say(stream, &format!("HTTP/1.1 401 No\r\nX-Large: {}\r\n\r\n", "x".repeat(10_000_000)));
+        false
+    });
+}
+
+#[test]
+fn interim_answers_without_an_end() {
+    serves_nobody("interim", |stream, _| {
+        while say(stream, &"HTTP/1.1 103 Early Hints\r\n\r\n".repeat(100)) {}
+        false
+    });
+}
+
+#[test]
+fn something_that_is_not_http() {
+    serves_nobody("garbage", |stream, _| {
+        stream.write_all(b"\x00\xff\x1b[2J SSH-2.0-hostile\r\n\r\n").and_then(|()| stream.flush()).unwrap();
+        false
+    });
+}
+
+#[test]
+fn a_reset_in_the_middle_of_an_answer() {
+    serves_nobody("reset", |stream, _| {
+        say(stream, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhalf");
+        socket2::SockRef::from(&stream.sock).set_linger(Some(Duration::ZERO)).unwrap();
+        false
+    });
+}
+
+#[test]
+fn an_internal_error_for_everything() {
+    serves_nobody("errors", |stream, _| answer(stream, "500 Internal Server Error", ""));
+}
+
+#[test]
+fn a_refusal_of_everything_passes_nothing() {
+    serves_nobody("refuses", |stream, _| answer(stream, "401 Unauthorized", REFUSED));
+}
+
+#[test]
+fn an_acceptance_of_everything_is_against_all_that_must_be_refused() {
+    let (scratch, done) = run("accepts", |stream, _| answer(stream, "200 OK", ""), usize::MAX);
+    assert_eq!(done.status, 1, "{}{}", done.out, done.err);
+    let verdicts = kept(&scratch);
+    let of = |id: &str| verdicts.iter().find(|(i, _)| i == id).map(|(_, v)| v.as_str());
+    assert_eq!(of("rs.exporter.of-another-connection"), Some("fail"));
+    assert_eq!(of("rs.accept.valid"), Some("pass"), "what is right stays right");
+}
+
+#[test]
+fn what_a_subject_says_neither_steers_the_terminal_nor_becomes_part_of_the_page() {
+    let (scratch, done) = run(
+        "script",
+        |stream, number| match number % 2 {
+            0 => answer(
+                stream,
+                "401 Unauthorized",
+                "WWW-Authenticate: Bearer error=\"<script>alert(1)</script>\", error_description=\"<img src=x onerror=alert(2)> ]]>\"\r\n",
+            ),
+            // The control sequence introducer of one octet, and a line of its own.
+            _ => {
+                stream
+                    .write_all(b"HTTP/1.1 401 \x9b31mred\r\nWWW-Authenticate: Bearer error=\"\x9b2J\xff\"\r\nContent-Length: 0\r\n\r\n")
+                    .unwrap();
+                stream.flush().is_ok()
+            }
+        },
+        usize::MAX,
+    );
+    assert_eq!(done.status, 1, "{}{}", done.out, done.err);
+    kept(&scratch);
+    for name in ["report.html", "summary.md", "junit.xml"] {
+        let text = scratch.read(&format!("report/{name}"));
+        // In Markdown it stands between back quotes, where nothing is markup.
+        let text = if name == "summary.md" { text.replace("401 <script>alert(1)</script>`", "") } else { text };
+        assert!(!text.contains("<script>alert") && !text.contains("<img src=x"), "{name}");
+        assert!(!text.contains(['\u{9b}', '\u{1b}']), "{name}");
+    }
+    assert!(scratch.read("report/report.html").contains("alert(1)"), "it is told, made harmless");
+    assert!(!done.out.contains(['\u{9b}', '\u{1b}']) && !done.err.contains(['\u{9b}', '\u{1b}']));
+}
+
+#[test]
+fn a_certificate_that_expires_on_the_way() {
+    let (scratch, done) = run("expires", |stream, _| answer(stream, "200 OK", ""), 3);
+    let verdicts = kept(&scratch);
+    assert!(matches!(done.status, 1 | 3), "{}{}", done.out, done.err);
+    assert!(
+        verdicts.iter().any(|(_, v)| v == "inconclusive") && verdicts.iter().any(|(_, v)| v != "inconclusive"),
+        "{verdicts:?}"
+    );
+    assert!(scratch.read("report/report.json").contains("xpired"), "the reason is told");
+
+    // From the beginning: configuration, and no failed case.
+    let scratch = Scratch::new("hostile-expired");
+    assert_eq!(scratch.ekmcheck(&["init", "resource-server", "--dir", "bundle"]).status, 0);
+    let deed: Deed = |stream, _| answer(stream, "200 OK", "");
+    let port = Server { deed, right_certificates: 0 }.start(&scratch);
+    let done = scratch.ekmcheck(&[
+        "run",
+        "--subject",
+        &format!("https://localhost:{port}"),
+        "--bundle",
+        "bundle",
+        "--transport",
+        "tls13-h1",
+    ]);
+    assert_eq!(done.status, 2, "{}{}", done.out, done.err);
+    assert!(done.err.contains("xpired"), "{}", done.err);
+}
