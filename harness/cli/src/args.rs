@@ -1,8 +1,10 @@
 //! The command line.
 
 mod proof;
+mod vectors;
 
 pub(crate) use proof::{ExporterArgs, IngredientArgs, MakeArgs, ProofAction, VerifyArgs};
+pub(crate) use vectors::{VectorListArgs, VectorsAction};
 
 use std::{
     num::{NonZeroU32, NonZeroUsize},
@@ -68,8 +70,12 @@ pub(crate) enum Command {
     Doctor(PlanArgs),
     /// Prove that every check can fail: all faults against all cases (the kill matrix)
     Selftest(SelftestArgs),
-    /// Write or check the frozen vectors for verifier libraries
-    Vectors(VectorsArgs),
+    /// The frozen vectors for verifier libraries: list, show, bundle, check and write them
+    Vectors {
+        /// What to do
+        #[command(subcommand)]
+        action: VectorsAction,
+    },
     /// Print the JSON Schema of a format
     Schema(SchemaArgs),
     /// Print shell completions
@@ -448,28 +454,6 @@ pub(crate) struct SelftestArgs {
 }
 
 #[derive(Args)]
-pub(crate) struct VectorsArgs {
-    #[command(subcommand)]
-    pub(crate) action: VectorsAction,
-}
-
-#[derive(Subcommand)]
-pub(crate) enum VectorsAction {
-    /// Make the vectors anew and compare them with the files
-    Check {
-        /// The directory of the vectors
-        #[arg(default_value = "vectors")]
-        directory: PathBuf,
-    },
-    /// Write the vectors
-    Write {
-        /// The directory of the vectors
-        #[arg(default_value = "vectors")]
-        directory: PathBuf,
-    },
-}
-
-#[derive(Args)]
 pub(crate) struct SchemaArgs {
     /// The format
     #[arg(value_enum)]
@@ -492,6 +476,10 @@ pub(crate) enum SchemaOf {
     Transcript,
     /// A vector file
     Vector,
+    /// A file of known answers for the exporter
+    ExporterAnswer,
+    /// What `vectors bundle` writes
+    Bundle,
 }
 
 fn level(name: &str) -> Result<Level, String> {

@@ -69,7 +69,7 @@ fn main() -> ExitCode {
         Some(Command::Selftest(args)) => selftest::selftest(&args),
         Some(Command::Init(args)) => init::init(&args),
         Some(Command::Serve(args)) => serve::serve(&args),
-        Some(Command::Vectors(args)) => vectors::vectors(&args),
+        Some(Command::Vectors { action }) => vectors::vectors(&action),
         Some(Command::Schema(args)) => schema::schema(&args),
         Some(Command::Completions { shell }) => {
             clap_complete::generate(shell, &mut Cli::command(), "ekmcheck", &mut std::io::stdout());

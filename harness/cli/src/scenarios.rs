@@ -74,17 +74,22 @@ pub(crate) fn all(directory: Option<&Path>) -> Result<Scenarios, Trouble> {
 
 /// The cases that the patterns select; all if there is none.
 pub(crate) fn select(cases: Vec<Case>, patterns: &[String]) -> Vec<Case> {
-    if patterns.is_empty() {
-        return cases;
-    }
-    let ids: BTreeSet<String> = cases.iter().map(|c| c.id.clone()).collect();
+    let ids: BTreeSet<String> =
+        matching(cases.iter().map(|c| c.id.as_str()), patterns).into_iter().map(str::to_owned).collect();
+    cases.into_iter().filter(|c| ids.contains(&c.id)).collect()
+}
+
+/// The ids that a pattern fits; all where there is none.
+pub(crate) fn matching<'a>(ids: impl Iterator<Item = &'a str>, patterns: &[String]) -> BTreeSet<&'a str> {
+    let ids: BTreeSet<&str> = ids.collect();
     let matches = |id: &str, pattern: &str| match pattern {
-        // A whole id means that case and not those whose ids begin with it.
+        // A whole id means that one and not those that begin with it.
         exact if ids.contains(exact) => id == exact,
         wild if wild.contains('*') => wildcard(wild, id),
         part => id.contains(part),
     };
-    cases.into_iter().filter(|c| patterns.iter().any(|p| matches(&c.id, p))).collect()
+    let fits = |id: &&str| patterns.is_empty() || patterns.iter().any(|p| matches(id, p));
+    ids.iter().copied().filter(fits).collect()
 }
 
 /// A sentence for each pattern that selects nothing: beside another that does, nobody would notice.

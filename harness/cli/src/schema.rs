@@ -6,7 +6,7 @@ use ekmcheck_suite::{
     report::{Difference, Report},
     requirement::Ledger,
     transcript::Transcript,
-    vector::Vector,
+    vector::{Bundle, ExporterAnswer, Vector},
 };
 use schemars::schema_for;
 
@@ -31,8 +31,10 @@ pub(crate) fn text(format: SchemaOf) -> Result<String, Trouble> {
         SchemaOf::Report => schema_for!(Report),
         SchemaOf::Diff => schema_for!(Difference),
         SchemaOf::Transcript => schema_for!(Transcript),
-        // Its file is written with the vectors, and its members stand as they do there.
+        // Their files are written with the vectors, and their members stand as they do there.
         SchemaOf::Vector => return run::json(&Vector::schema()),
+        SchemaOf::ExporterAnswer => return run::json(&ExporterAnswer::schema()),
+        SchemaOf::Bundle => return run::json(&Bundle::schema()),
     })
 }
 
@@ -53,6 +55,8 @@ mod tests {
             (SchemaOf::Diff, "scenarios/schema/diff.schema.json"),
             (SchemaOf::Transcript, "scenarios/schema/transcript.schema.json"),
             (SchemaOf::Vector, "vectors/schema/vector.schema.json"),
+            (SchemaOf::ExporterAnswer, "vectors/schema/exporter.schema.json"),
+            (SchemaOf::Bundle, "vectors/schema/bundle.schema.json"),
         ] {
             let file = std::fs::read_to_string(root.join(path)).unwrap_or_default();
             assert!(file == text(format).unwrap(), "{path} is out of date; write it anew with `ekmcheck schema`");

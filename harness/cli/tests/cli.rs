@@ -460,6 +460,8 @@ fn schemas_are_those_of_the_files() {
         ("report", "scenarios/schema/report.schema.json"),
         ("transcript", "scenarios/schema/transcript.schema.json"),
         ("vector", "vectors/schema/vector.schema.json"),
+        ("exporter-answer", "vectors/schema/exporter.schema.json"),
+        ("bundle", "vectors/schema/bundle.schema.json"),
     ] {
         let printed = scratch.ekmcheck(&["schema", format]).ends_with(0).out;
         assert!(printed == fs::read_to_string(root().join(path)).unwrap(), "{path} is not what is printed");
@@ -487,7 +489,8 @@ fn vectors_are_checked_to_the_last_octet() {
     let middle = wrong.len() / 2;
     wrong[middle] ^= 1;
     fs::write(&vector, wrong).unwrap();
-    let done = scratch.ekmcheck(&["vectors", "check"]).ends_with(1).says(&["valid/es256-p256.json: differs"]);
+    let done =
+        scratch.ekmcheck(&["vectors", "check"]).ends_with(1).says(&["valid/es256-p256.json: differs", "1 files not"]);
     assert_eq!(done.err.lines().count(), 1, "{}", done.err);
     fs::remove_file(&vector).unwrap();
     scratch.ekmcheck(&["vectors", "check"]).ends_with(1).says(&["valid/es256-p256.json"]);
@@ -502,6 +505,47 @@ fn vectors_are_checked_to_the_last_octet() {
         fs::remove_file(folder.join(extra)).unwrap();
     }
     scratch.ekmcheck(&["vectors", "check", folder.to_str().unwrap()]).ends_with(0);
+}
+
+#[test]
+fn vectors_are_listed_shown_and_bundled() {
+    let scratch = Scratch::new("vectors-shown");
+    let all = scratch.ekmcheck(&["vectors", "list", "--format", "json"]).ends_with(0).out;
+    let all: Vec<Value> = serde_json::from_str(&all).unwrap();
+    assert!(all.len() > 700, "{}", all.len());
+    for (arguments, ids) in [
+        (&["--filter", "ekm/ekm-missing"][..], &["ekm/ekm-missing"][..]),
+        (&["--filter", "exporter/tls13-*-early"], &["exporter/tls13-sha256-early", "exporter/tls13-sha384-early"]),
+        (&["--flag", "nesting", "--filter", "format"], &["format/payload-nested-deeply"]),
+    ] {
+        let listed = scratch.ekmcheck(&[&["vectors", "list", "--format", "json"], arguments].concat()).ends_with(0).out;
+        let listed: Vec<Value> = serde_json::from_str(&listed).unwrap();
+        assert_eq!(listed.iter().map(|row| row["id"].as_str().unwrap()).collect::<Vec<_>>(), ids);
+    }
+    scratch.ekmcheck(&["vectors", "list", "--filter", "alg/hmac"]).ends_with(0).says(&["alg/hmac-empty", "refuse"]);
+    scratch.ekmcheck(&["vectors", "list", "--filter", "nothing-like-it"]).ends_with(2).says(&["fits no vector"]);
+    scratch.ekmcheck(&["vectors", "list", "--flag", "alg-nome"]).ends_with(2).says(&["did you mean \"alg-none\"?"]);
+
+    let shown = scratch.ekmcheck(&["vectors", "show", "swap/dpop-proof"]).ends_with(0);
+    shown.says(&["refuse, by typ, x5t, ekm", "RFC 8725 3.12", "dpop+jwt", "refuses: typ", "cross-jwt-confusion"]);
+    let shown = scratch.ekmcheck(&["vectors", "show", "exporter/tls12-sha256-no-context"]).ends_with(0);
+    shown.says(&["context       none", "8de397b99601cf4a", "right         no"]);
+    scratch.ekmcheck(&["vectors", "show", "ekm/ekm-mising"]).ends_with(2).says(&["did you mean \"ekm/ekm-missing\"?"]);
+    for id in ["format/nul-in-signature", "format/carriage-return-in-signature"] {
+        // Whatever is in a vector, a terminal gets lines of text.
+        let out = scratch.ekmcheck(&["vectors", "show", id]).ends_with(0).out;
+        assert!(!out.contains(|c: char| c.is_control() && c != '\n'), "{id}");
+    }
+
+    let printed = scratch.ekmcheck(&["vectors", "bundle"]).ends_with(0).out;
+    scratch.ekmcheck(&["vectors", "bundle", "--output", "out/vectors.json"]).ends_with(0).says(&["out/vectors.json"]);
+    assert!(fs::read_to_string(scratch.0.join("out/vectors.json")).unwrap() == printed, "the file is what is printed");
+    let bundle: Value = serde_json::from_str(&printed).unwrap();
+    let schema: Value = serde_json::from_str(&scratch.ekmcheck(&["schema", "bundle"]).ends_with(0).out).unwrap();
+    assert!(jsonschema::is_valid(&schema, &bundle));
+    assert_eq!(bundle["vectors"].as_array().unwrap().len() + bundle["exporter"].as_array().unwrap().len(), all.len());
+    let requirements = bundle["requirements"].as_array().unwrap();
+    assert!(requirements.iter().any(|r| r["id"] == "rs.exporter-parameters" && r["text"].is_string()));
 }
 
 #[test]

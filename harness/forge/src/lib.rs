@@ -2,12 +2,13 @@
 //!
 //! [`recipe`] makes a request out of its ingredients, [`alteration`] is the table of the single things that can be
 //! wrong with them, [`pki`] holds the certificates, [`issuer`] signs the access tokens,
-//! [`bundle`] is both as files.
+//! [`bundle`] is both as files. [`exporter`] computes what a connection exports from its secrets.
 
 pub mod alteration;
 pub mod bundle;
 pub mod document;
 mod dpop;
+pub mod exporter;
 pub mod issuer;
 pub mod keys;
 pub mod mutation;

@@ -258,12 +258,10 @@ pub struct Made {
     pub proof: String,
 }
 
-/// Makes the access token: `alteration` counts if it is one of the token.
-///
-/// # Errors
-/// A key that cannot sign.
-pub fn make_token(setting: &Setting<'_>, alteration: Option<&Alteration>) -> Result<String, ForgeError> {
-    let mut recipe = TokenRecipe {
+/// The right access token for a setting, not yet signed; [`TokenRecipe::sign`] signs it.
+#[must_use]
+pub fn right_token(setting: &Setting<'_>) -> TokenRecipe {
+    TokenRecipe {
         header: Document::new(&json!({"alg": "ES256", "typ": "at+jwt", "kid": setting.issuer.kid()})),
         claims: Document::new(&json!({
             "iss": setting.issuer.name(),
@@ -277,13 +275,21 @@ pub fn make_token(setting: &Setting<'_>, alteration: Option<&Alteration>) -> Res
             "cnf": {"x5t#S256": setting.bound_to.certificate.thumbprint().to_string(), "tls_exp": exporter::LABEL},
         })),
         by_stranger: false,
-    };
+    }
+}
+
+/// Makes the access token: `alteration` counts if it is one of the token.
+///
+/// # Errors
+/// A key that cannot sign.
+pub fn make_token(setting: &Setting<'_>, alteration: Option<&Alteration>) -> Result<String, ForgeError> {
+    let mut recipe = right_token(setting);
     if let Some(alteration @ Alteration { edit: Edit::Token(edit), .. }) = alteration {
         let right = recipe.clone();
         edit(&mut recipe, setting);
         alteration.require_change(recipe != right)?;
     }
-    let token = setting.issuer.sign(&recipe, setting.signing)?;
+    let token = recipe.sign(setting)?;
     match alteration {
         Some(alteration @ Alteration { edit: Edit::TokenText(edit), .. }) => {
             let altered = edit(&token);
@@ -294,30 +300,9 @@ pub fn make_token(setting: &Setting<'_>, alteration: Option<&Alteration>) -> Res
     }
 }
 
-/// Makes a proof for `token`: `alteration` counts if it is one of the proof or of its text.
-///
-/// # Errors
-/// A key that cannot sign.
-pub fn make_proof(setting: &Setting<'_>, token: &str, alteration: Option<&Alteration>) -> Result<String, ForgeError> {
-    let mut recipe = right_proof(setting, token);
-    if let Some(alteration @ Alteration { edit: Edit::Proof(edit), .. }) = alteration {
-        let right = recipe.clone();
-        edit(&mut recipe, setting, token);
-        alteration.require_change(recipe != right)?;
-    }
-    let text = recipe.sign(setting)?;
-    match alteration {
-        Some(alteration @ Alteration { edit: Edit::ProofText(edit), .. }) => {
-            let altered = edit(&text, setting);
-            alteration.require_change(altered != text)?;
-            Ok(altered)
-        }
-        _ => Ok(text),
-    }
-}
-
-/// The proof that a client makes for `token`.
-pub(crate) fn right_proof(setting: &Setting<'_>, token: &str) -> ProofRecipe {
+/// The right proof for `token`, not yet signed; [`ProofRecipe::sign`] signs it.
+#[must_use]
+pub fn right_proof(setting: &Setting<'_>, token: &str) -> ProofRecipe {
     let algorithm = Algorithm::usual_for(setting.client.key.kind());
     let target = ekmcheck_binding::target::Target::https(setting.authority, setting.path);
     let mut claims = Document::new(&json!({
@@ -349,6 +334,28 @@ pub(crate) fn right_proof(setting: &Setting<'_>, token: &str) -> ProofRecipe {
     }
 }
 
+/// Makes a proof for `token`: `alteration` counts if it is one of the proof or of its text.
+///
+/// # Errors
+/// A key that cannot sign.
+pub fn make_proof(setting: &Setting<'_>, token: &str, alteration: Option<&Alteration>) -> Result<String, ForgeError> {
+    let mut recipe = right_proof(setting, token);
+    if let Some(alteration @ Alteration { edit: Edit::Proof(edit), .. }) = alteration {
+        let right = recipe.clone();
+        edit(&mut recipe, setting, token);
+        alteration.require_change(recipe != right)?;
+    }
+    let text = recipe.sign(setting)?;
+    match alteration {
+        Some(alteration @ Alteration { edit: Edit::ProofText(edit), .. }) => {
+            let altered = edit(&text, setting);
+            alteration.require_change(altered != text)?;
+            Ok(altered)
+        }
+        _ => Ok(text),
+    }
+}
+
 /// Puts token and proof into a request: `alteration` counts if it is one of the request.
 ///
 /// # Errors
@@ -376,8 +383,22 @@ pub fn make_request(
     Ok(Made { request, token, proof: proof.unwrap_or_default() })
 }
 
+impl TokenRecipe {
+    /// The token as a compact JWS, signed by the issuer of the setting or by the stranger.
+    ///
+    /// # Errors
+    /// A key that cannot sign.
+    pub fn sign(&self, setting: &Setting<'_>) -> Result<String, ForgeError> {
+        setting.issuer.sign(self, setting.signing)
+    }
+}
+
 impl ProofRecipe {
-    pub(crate) fn sign(&self, setting: &Setting<'_>) -> Result<String, ForgeError> {
+    /// The proof as a compact JWS, signed by whom the recipe says.
+    ///
+    /// # Errors
+    /// A key that cannot sign, or a signer that the PKI does not have.
+    pub fn sign(&self, setting: &Setting<'_>) -> Result<String, ForgeError> {
         let header = self.header_spelling.spell(&self.header.octets());
         let input = format!("{header}.{}", self.claims_spelling.spell(&self.claims.octets()));
         let by = |key: &Key| key.sign(self.algorithm, input.as_bytes(), setting.signing);

@@ -1,11 +1,26 @@
 //! A frozen test vector: everything that a verifier library needs to decide once, without a network, and what it should
 //! decide. One JSON file a vector, read by unit tests in any language.
 
+mod bundle;
+mod exporter;
+mod flag;
+mod lint;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use self::{
+    bundle::{Bundle, Counts},
+    exporter::{ExporterAnswer, SecretKind, TlsVersion},
+    flag::{FLAGS, Flag, flags},
+    lint::{OFFLINE, lint},
+};
 use crate::case::{Basis, Level};
+
+/// The version of the vectors and of their format, which has its own numbers (see `vectors/CHANGELOG.md`): the first
+/// changes when a field goes or changes its meaning, the second when fields or vectors come or a verdict is mended.
+pub const VERSION: &str = "0.2.0";
 
 /// A test vector for a verifier of Session-Binding Proofs: inputs, and the verdict on them. All octets are frozen: the
 /// file is the same at every generation.
@@ -13,14 +28,16 @@ use crate::case::{Basis, Level};
 #[serde(deny_unknown_fields)]
 pub struct Vector {
     /// The folder and the name of the file without `.json`, like `ekm/ekm-missing`. The folder is the check that must
-    /// refuse, `valid` or `open`.
+    /// refuse, or `valid`, `open`, `pairs` (two defects) or `swap` (a token of another kind).
     pub id: String,
     /// What the vector is about, in one sentence.
     pub title: String,
     /// The one defect, by its name in the table of alterations; null where nothing in the table was applied.
     pub alteration: Option<String>,
-    /// What the alteration changes, as a path like `proof.claims.ekm`; null where there is none.
+    /// What is changed, as a path like `proof.claims.ekm`; null where nothing is, or more than one thing.
     pub changes: Option<String>,
+    /// How it was made: what was done to right ingredients, in that order, for people. Empty for a right proof as such.
+    pub recipe: Vec<String>,
     /// The client whose certificate and key are used, by its name in the frozen PKI, like `p256`.
     pub client: String,
     /// The clause that decides: a section of the draft, or an RFC with its section.
@@ -31,6 +48,8 @@ pub struct Vector {
     pub basis: Basis,
     /// The requirements that the vector is about, by their ids, like `rs.exporter-match`.
     pub requirements: Vec<String>,
+    /// The classes of bugs that the vector finds, by their names in the table of flags, like `alg-none`.
+    pub flags: Vec<String>,
     /// What the verifier is given.
     pub inputs: Inputs,
     /// The tolerances that the verdict holds for.
@@ -95,9 +114,20 @@ pub struct Window {
 pub struct Expected {
     /// The verdict.
     pub verdict: Verdict,
-    /// `refuse`: the check that must refuse; all others hold, if they are made. `open`: the check by which the reference
-    /// refuses. Null where nothing refuses.
+    /// `refuse`: the check by which the reference refuses. `open`: the same, where it does. Null where nothing refuses.
     pub check: Option<String>,
+    /// The checks that do not hold: a verifier that says why it refuses is right with any of them. All others hold, if
+    /// they are made. One, which is `check`, for a vector with one defect; more in `pairs` and `swap`, beginning with
+    /// `check`. Empty where nothing refuses.
+    pub checks: Vec<String>,
+}
+
+impl Expected {
+    /// Whether a refusal for that reason is for a right one.
+    #[must_use]
+    pub fn admits(&self, check: &str) -> bool {
+        self.checks.iter().any(|c| c == check)
+    }
 }
 
 /// A verdict on a vector.
@@ -126,6 +156,14 @@ impl Vector {
     /// The JSON Schema of the format.
     #[must_use]
     pub fn schema() -> Value {
-        schemars::schema_for!(Self).to_value()
+        versioned(schemars::schema_for!(Self).to_value())
     }
+}
+
+/// A schema that says of which version of the format it is.
+fn versioned(mut schema: Value) -> Value {
+    if let Some(members) = schema.as_object_mut() {
+        members.insert("x-version".to_owned(), VERSION.into());
+    }
+    schema
 }

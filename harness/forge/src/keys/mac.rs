@@ -24,7 +24,8 @@ impl Sha {
     }
 
     /// The hash of a message: 32, 48 or 64 octets.
-    pub(super) fn digest(self, message: &[u8]) -> Vec<u8> {
+    #[must_use]
+    pub fn digest(self, message: &[u8]) -> Vec<u8> {
         let algorithm = match self {
             Self::Sha256 => &digest::SHA256,
             Self::Sha384 => &digest::SHA384,

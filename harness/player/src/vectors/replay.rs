@@ -3,8 +3,8 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ekmcheck_binding::{
     cache::ConnectionId,
-    certificate::Certificate,
-    crypto::SignatureVerifier,
+    certificate::{Certificate, CertificateError},
+    crypto::{AwsLc, SignatureVerifier},
     exporter::ExporterValue,
     guard::{AccessTokens, Connection, Guard, Policy, Request, ValidToken},
     json,
@@ -17,6 +17,9 @@ use ekmcheck_suite::vector::{Inputs, Vector};
 use serde_json::Value;
 
 use super::VectorError;
+
+/// The verifier of signatures that the reference uses.
+pub const REFERENCE: AwsLc = AwsLc;
 
 /// What the reference makes of the vector when `verifier` verifies the signature: `None` if it accepts.
 ///
@@ -35,10 +38,15 @@ pub fn replay_by(vector: &Vector, steps: impl Steps) -> Result<Option<Refusal>, 
     let Inputs { certificate, access_token, token_claims, token_valid_until, exporter, now, request, proof } =
         &vector.inputs;
     let certificate = STANDARD.decode(certificate).map_err(|e| unreadable("inputs.certificate", e.to_string()))?;
+    let certificate = match Certificate::from_der(&certificate) {
+        Ok(certificate) => certificate,
+        // A certificate like others, for whose key there is no algorithm that could be named.
+        Err(CertificateError::UnsupportedKey(kind)) => return Ok(Some(Refusal::new(Check::Alg, kind))),
+        Err(e) => return Err(unreadable("inputs.certificate", e.to_string())),
+    };
     let connection = Connection {
         id: ConnectionId(1),
-        certificate: Certificate::from_der(&certificate)
-            .map_err(|e| unreadable("inputs.certificate", e.to_string()))?,
+        certificate,
         exporter: octets_32(exporter)
             .map(ExporterValue::new)
             .ok_or_else(|| unreadable("inputs.exporter", "not 64 hexadecimal digits".to_owned()))?,

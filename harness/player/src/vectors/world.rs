@@ -8,13 +8,30 @@ use ekmcheck_forge::{
     pki::Pki,
     recipe::{Exporters, PerRequest, Setting},
 };
+use ekmcheck_suite::vector::{RequestLine, Window};
 
 /// The verifier's clock: 2027-01-15, within the validity of the frozen certificates.
 pub(super) const NOW: i64 = 1_800_000_000;
 
-pub(super) const METHOD: &str = "GET";
-pub(super) const AUTHORITY: &str = "rs.ekmcheck.example";
-pub(super) const PATH: &str = "/api/resource";
+/// The window of `iat`, that of the reference.
+pub(super) const WINDOW: Window = Window { iat_past: 300, iat_future: 60 };
+
+/// What a request is for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub(super) method: &'static str,
+    pub(super) authority: &'static str,
+    pub(super) path: &'static str,
+}
+
+impl Place {
+    pub(super) const USUAL: Self = Self { method: "GET", authority: "rs.ekmcheck.example", path: "/api/resource" };
+
+    pub(super) fn request(self) -> RequestLine {
+        let Self { method, authority, path } = self;
+        RequestLine { method: method.to_owned(), authority: authority.to_owned(), path: path.to_owned() }
+    }
+}
 
 pub(super) struct World {
     pki: Pki,
@@ -33,7 +50,7 @@ impl World {
         })
     }
 
-    pub(super) fn setting(&self, client: &str, claims: PerRequest) -> Result<Setting<'_>, ForgeError> {
+    pub(super) fn setting(&self, client: &str, claims: PerRequest, place: Place) -> Result<Setting<'_>, ForgeError> {
         let client = self.pki.identity(client).ok_or_else(|| ForgeError::NoIdentity(client.to_owned()))?;
         Ok(Setting {
             now: NOW,
@@ -44,9 +61,9 @@ impl World {
             exporters: &self.exporters,
             other: Some(&self.other),
             canary: None,
-            method: METHOD,
-            authority: AUTHORITY,
-            path: PATH,
+            method: place.method,
+            authority: place.authority,
+            path: place.path,
             claims,
             signing: Signing::Frozen,
             unique: 0,
