@@ -1,7 +1,9 @@
 //! The command line.
 
+mod adapter;
 mod proof;
 
+pub(crate) use adapter::{AdapterAction, AdapterArgs, BoundedArgs};
 pub(crate) use proof::{ExporterArgs, IngredientArgs, MakeArgs, ProofAction, VerifyArgs};
 
 use std::{
@@ -64,6 +66,11 @@ pub(crate) enum Command {
     Doctor(PlanArgs),
     /// Prove that every check can fail: all faults against all cases (the kill matrix)
     Selftest(SelftestArgs),
+    /// Look after the adapter of a verifier library in another language; `run --adapter` plays the vectors on it
+    Adapter {
+        #[command(subcommand)]
+        action: AdapterAction,
+    },
     /// Write or check the frozen vectors for verifier libraries
     Vectors(VectorsArgs),
     /// Print the JSON Schema of a format
@@ -104,6 +111,8 @@ pub(crate) struct RunArgs {
     /// `https://HOST:PORT`, with --bundle [default: that of the report that is played again, or `reference`]
     #[arg(long)]
     pub(crate) subject: Option<String>,
+    #[command(flatten)]
+    pub(crate) adapter: AdapterArgs,
     #[command(flatten)]
     pub(crate) network: NetworkArgs,
     #[command(flatten)]
@@ -417,6 +426,10 @@ pub(crate) enum SchemaOf {
     Transcript,
     /// A vector file
     Vector,
+    /// A line that an adapter is asked
+    AdapterRequest,
+    /// A line that an adapter answers
+    AdapterAnswer,
 }
 
 fn level(name: &str) -> Result<Level, String> {

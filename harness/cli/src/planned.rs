@@ -55,8 +55,15 @@ pub(crate) fn doctor(args: &PlanArgs) -> Result<u8, Trouble> {
         ledger: Arc::new(all.ledger),
     };
     let findings = run::runtime()?.block_on(examine(&patient));
+    let (text, well) = told(&findings, &format!("ekmcheck run {}", args.plan.display()));
+    print(&text);
+    Ok(if well { 0 } else { crate::USAGE })
+}
+
+/// What was found, as text that ends with the command that comes next; and whether it makes sense to go there.
+pub(crate) fn told(findings: &[Finding], next: &str) -> (String, bool) {
     let mut out = String::new();
-    for Finding { weight, what, hint } in &findings {
+    for Finding { weight, what, hint } in findings {
         let mark = match weight {
             Weight::Good => "\x1b[32mgood\x1b[0m    ",
             Weight::Note => "note    ",
@@ -69,11 +76,10 @@ pub(crate) fn doctor(args: &PlanArgs) -> Result<u8, Trouble> {
     }
     let trouble = findings.iter().filter(|f| f.weight == Weight::Trouble).count();
     out.push_str(&match trouble {
-        0 => format!("ready: `ekmcheck run {}`\n", args.plan.display()),
+        0 => format!("ready: `{next}`\n"),
         n => format!("{n} to mend before a run means anything\n"),
     });
-    print(&out);
-    Ok(if trouble == 0 { 0 } else { crate::USAGE })
+    (out, trouble == 0)
 }
 
 /// Reads a plan and finds or starts its subject.

@@ -1,6 +1,7 @@
 //! `ekmcheck schema`.
 
 use ekmcheck_suite::{
+    adapter::{Answer, Request},
     ambiguity::Register,
     case::Case,
     report::{Difference, Report},
@@ -31,6 +32,8 @@ pub(crate) fn text(format: SchemaOf) -> Result<String, Trouble> {
         SchemaOf::Report => schema_for!(Report),
         SchemaOf::Diff => schema_for!(Difference),
         SchemaOf::Transcript => schema_for!(Transcript),
+        SchemaOf::AdapterRequest => schema_for!(Request),
+        SchemaOf::AdapterAnswer => schema_for!(Answer),
         // Its file is written with the vectors, and its members stand as they do there.
         SchemaOf::Vector => return run::json(&Vector::schema()),
     })
@@ -52,6 +55,8 @@ mod tests {
             (SchemaOf::Report, "scenarios/schema/report.schema.json"),
             (SchemaOf::Diff, "scenarios/schema/diff.schema.json"),
             (SchemaOf::Transcript, "scenarios/schema/transcript.schema.json"),
+            (SchemaOf::AdapterRequest, "scenarios/schema/adapter-request.schema.json"),
+            (SchemaOf::AdapterAnswer, "scenarios/schema/adapter-answer.schema.json"),
             (SchemaOf::Vector, "vectors/schema/vector.schema.json"),
         ] {
             let file = std::fs::read_to_string(root.join(path)).unwrap_or_default();

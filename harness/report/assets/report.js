@@ -160,7 +160,7 @@
       el("dl", { class: "why big" },
         definition("verdict", verdict(result.verdict)), definition("expected", text(result.expected)),
         definition("seen", text(result.seen), "seen"), definition("why", text(result.reason)),
-        definition("again", copied(`${data.again} --transport ${name}${c.again}`))),
+        definition("again", copied(data.again + (data.again_on && data.again_on + name) + c.again))),
       el("h3", { class: "part" }, "Requirements"),
       el("table", {}, el("thead", {}, el("tr", {}, ["Requirement", "Clause", "Verdict"].map((h) => el("th", { scope: "col" }, h)))),
         el("tbody", {}, result.requirements.map(([n, v, why]) => {

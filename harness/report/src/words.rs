@@ -37,14 +37,21 @@ pub(crate) fn inert_value(value: &mut Value) {
 #[must_use]
 pub fn again(report: &Report, outcome: &Outcome) -> String {
     let (subject, case) = again_parts(report, &outcome.id);
-    format!("{subject} --transport {}{case}", outcome.transport.name())
+    match report.adapter {
+        Some(_) => subject + &case,
+        None => format!("{subject} --transport {}{case}", outcome.transport.name()),
+    }
 }
 
 /// What of that line is the same for all cases, and what is the same for all transports.
 pub(crate) fn again_parts(report: &Report, case: &str) -> (String, String) {
     // A shell cannot be given a NUL, and none is left.
     let quoted = |word: &str| shlex::try_quote(&inert(word)).map(|q| q.into_owned()).unwrap_or_default();
-    (format!("ekmcheck run --subject {}", quoted(&report.subject)), format!(" --filter {}", quoted(case)))
+    let subject = match &report.adapter {
+        Some(adapter) => format!("--adapter {}", quoted(&adapter.command)),
+        None => format!("--subject {}", quoted(&report.subject)),
+    };
+    (format!("ekmcheck run {subject}"), format!(" --filter {}", quoted(case)))
 }
 
 /// What a run comes to, in a word or two.

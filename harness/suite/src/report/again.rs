@@ -7,6 +7,9 @@ impl Report {
     /// The command that plays a case as this run did.
     #[must_use]
     pub fn again(&self, outcome: &Outcome) -> String {
+        if let Some(adapter) = &self.adapter {
+            return format!("ekmcheck run --adapter {} --filter {}", word(&adapter.command), word(&outcome.id));
+        }
         let (on, seed) = (outcome.transport.name(), self.seed);
         let mut line = format!("ekmcheck run --subject {} --transport {on} --seed {seed}", word(&self.subject));
         if let Some(scenarios) = &self.scenarios {
