@@ -91,9 +91,10 @@ pub(crate) fn run(command: &str, args: &RunArgs) -> Result<u8, Trouble> {
     let selected = select::cases(cases.clone(), &live.register, &args.selection)?;
     let selected: BTreeSet<String> = selected.into_iter().map(|case| case.id).collect();
     let stands = Scenarios { cases, ..live };
-    writable(&args.report, "report.json")?;
 
     let (asker, opened) = adapter::open(&launch, &vectors).map_err(|why| not_opened(command, &why))?;
+    // Not before: a liar leaves no report that could be taken for one.
+    writable(&args.report, "report.json")?;
     let vectors: Vec<Vector> = vectors.into_iter().filter(|v| selected.contains(&v.id)).collect();
     let jobs = args.jobs.map_or(1, usize::from);
     let plan = Plan { launch, vectors, jobs, restarts: args.adapter.restarts };

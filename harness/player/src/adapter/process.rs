@@ -98,9 +98,7 @@ impl Process {
     /// Why there is no answer that counts. The process is then of no more use.
     pub fn ask(&mut self, line: &str, id: u64) -> Result<Answer, String> {
         match self.lines.try_recv() {
-            Ok(Line::Text(text)) => {
-                return Err(format!("the adapter wrote a line that nobody asked for: {}", bounded(&text, 120)));
-            }
+            Ok(Line::Text(text)) => return Err(unasked(&text)),
             Ok(other) => return Err(self.unread(&other)),
             Err(TryRecvError::Disconnected) => return Err(self.ended()),
             Err(TryRecvError::Empty) => {}
@@ -130,6 +128,9 @@ impl Process {
                 })?;
                 match answer.id() {
                     right if right == id => Ok(answer),
+                    earlier if earlier < id => Err(format!(
+                        "the adapter wrote a line that nobody asked for: another answer to the id {earlier}"
+                    )),
                     other => Err(format!("the answer is to the id {other}, and {id} was asked")),
                 }
             }
@@ -148,16 +149,12 @@ impl Process {
     /// That it did not end in time, or not well.
     pub fn close(mut self, limit: Duration) -> Result<(), String> {
         drop(self.input.take());
-        loop {
-            match self.lines.recv_timeout(limit) {
-                Ok(Line::Text(text)) => {
-                    return Err(format!("the adapter wrote a line that nobody asked for: {}", bounded(&text, 120)));
-                }
-                Ok(other) => return Err(self.unread(&other)),
-                Err(RecvTimeoutError::Disconnected) => break,
-                Err(RecvTimeoutError::Timeout) => {
-                    return Err(format!("still there {} s after its standard input ended", limit.as_secs_f64()));
-                }
+        match self.lines.recv_timeout(limit) {
+            Ok(Line::Text(text)) => return Err(unasked(&text)),
+            Ok(other) => return Err(self.unread(&other)),
+            Err(RecvTimeoutError::Disconnected) => {}
+            Err(RecvTimeoutError::Timeout) => {
+                return Err(format!("still there {} s after its standard input ended", limit.as_secs_f64()));
             }
         }
         match self.status() {
@@ -207,6 +204,10 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn unasked(line: &str) -> String {
+    format!("the adapter wrote a line that nobody asked for: {}", bounded(line, 120))
 }
 
 fn write(mut stdin: ChildStdin, lines: &Receiver<String>) {
