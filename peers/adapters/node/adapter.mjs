@@ -1,17 +1,21 @@
-// An adapter for ekmcheck: Session-Binding Proofs verified with jose, as a resource server would.
+// An adapter for ekmcheck: Session-Binding Proofs verified with jose, or with jsonwebtoken, as a resource server would.
 //
-// One JSON object a line in, one a line out (docs/adapters.md). Everything that jose throws is a refusal.
+//   node adapter.mjs [jose|jsonwebtoken]
+//
+// One JSON object a line in, one a line out (docs/adapters.md). Everything that the library throws is a refusal.
 
 import { createHash, timingSafeEqual, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { errors, jwtVerify } from "jose";
+import jsonwebtoken from "jsonwebtoken";
 
 const LABEL = "EXPORTER-oauth-tls-session-bound";
 const TYP = "tls-binding-proof+jwt";
 const EC_ALGORITHMS = { prime256v1: "ES256", secp384r1: "ES384", secp521r1: "ES512" };
 const RSA_ALGORITHMS = ["PS256", "PS384", "PS512", "RS256", "RS384", "RS512"];
-const JOSE = JSON.parse(readFileSync(new URL("node_modules/jose/package.json", import.meta.url))).version;
+const LIBRARY = process.argv[2] ?? "jose";
+const VERSION = JSON.parse(readFileSync(new URL(`node_modules/${LIBRARY}/package.json`, import.meta.url))).version;
 
 class Refused extends Error {
   constructor(check, detail = "") {
@@ -39,7 +43,7 @@ function same(given, right) {
 function algorithmsFor(key) {
   const curve = key.asymmetricKeyDetails?.namedCurve;
   if (key.asymmetricKeyType === "ec" && EC_ALGORITHMS[curve]) return [EC_ALGORITHMS[curve]];
-  if (key.asymmetricKeyType === "ed25519") return ["EdDSA"];
+  if (key.asymmetricKeyType === "ed25519" && LIBRARY === "jose") return ["EdDSA"];
   if (key.asymmetricKeyType === "rsa") return RSA_ALGORITHMS;
   throw new Unsupported(`keys of the type ${key.asymmetricKeyType} ${curve ?? ""}`);
 }
@@ -58,6 +62,22 @@ function targetUri(uri, authority) {
   return `https://${url.host}${path}`;
 }
 
+// What a library verified: header and claims.
+const VERIFIERS = {
+  async jose(proof, key, algorithms, now) {
+    const options = { algorithms, typ: TYP, requiredClaims: ["ath", "ekm", "iat"], currentDate: new Date(now * 1000) };
+    const { payload, protectedHeader } = await jwtVerify(proof, key, options);
+    return [protectedHeader, payload];
+  },
+  async jsonwebtoken(proof, key, algorithms, now) {
+    const options = { algorithms, complete: true, clockTimestamp: now };
+    const { header, payload } = jsonwebtoken.verify(proof, key, options);
+    require(header.typ === TYP, "typ", "another typ");
+    require(isObject(payload), "format", "the payload is no object");
+    return [header, payload];
+  },
+};
+
 async function verify(inputs, policy) {
   const der = Buffer.from(inputs.certificate, "base64");
   const key = new X509Certificate(der).publicKey;
@@ -70,12 +90,7 @@ async function verify(inputs, policy) {
   require(confirmation.tls_exp === LABEL, "confirmation", "no tls_exp");
   require(same(confirmation["x5t#S256"], thumbprint), "certificate", "another certificate");
 
-  const { payload: claims, protectedHeader: header } = await jwtVerify(inputs.proof, key, {
-    algorithms,
-    typ: TYP,
-    requiredClaims: ["ath", "ekm", "iat"],
-    currentDate: new Date(inputs.now * 1000),
-  });
+  const [header, claims] = await VERIFIERS[LIBRARY](inputs.proof, key, algorithms, inputs.now);
   require(same(header["x5t#S256"], thumbprint), "x5t", "another certificate");
   require(same(claims.ekm, Buffer.from(inputs.exporter, "hex").toString("base64url")), "ekm");
   require(same(claims.ath, sha256(inputs.access_token)), "ath");
@@ -92,8 +107,10 @@ async function verify(inputs, policy) {
   if (claims.jti !== undefined) require(typeof claims.jti === "string" && claims.jti !== "", "jti");
 }
 
-// Which check it was that jose made.
+// Which check it was that the library made.
 function checkOf(error) {
+  if (error.message === "invalid signature") return "signature";
+  if (error.message === "invalid algorithm") return "alg";
   if (error instanceof errors.JWSSignatureVerificationFailed) return "signature";
   if (error instanceof errors.JOSEAlgNotAllowed) return "alg";
   if (error instanceof errors.JOSENotSupported) return "crit";
@@ -105,11 +122,11 @@ async function answer({ command, inputs, policy }) {
   if (command === "hello") {
     return {
       answer: "hello",
-      name: "node-jose",
+      name: `node-${LIBRARY}`,
       version: "1",
       language: `JavaScript, Node ${process.versions.node}`,
-      library: `jose ${JOSE}, OpenSSL ${process.versions.openssl}`,
-      features: [...Object.values(EC_ALGORITHMS), "EdDSA", ...RSA_ALGORITHMS],
+      library: `${LIBRARY} ${VERSION}, OpenSSL ${process.versions.openssl}`,
+      features: [...Object.values(EC_ALGORITHMS), ...(LIBRARY === "jose" ? ["EdDSA"] : []), ...RSA_ALGORITHMS],
     };
   }
   if (command !== "verify") return { answer: "unsupported", why: `the command ${JSON.stringify(command)}` };
@@ -123,7 +140,8 @@ async function answer({ command, inputs, policy }) {
   } catch (error) {
     if (error instanceof Unsupported) return { answer: "unsupported", why: error.message };
     if (error instanceof Refused) return { answer: "refuse", check: error.check, detail: error.message };
-    if (error instanceof errors.JOSEError) return { answer: "refuse", check: checkOf(error), detail: error.message };
+    if (error instanceof errors.JOSEError || error instanceof jsonwebtoken.JsonWebTokenError)
+      return { answer: "refuse", check: checkOf(error), detail: error.message };
     console.error(error); // a server would answer 500: not accepted
     return { answer: "refuse", detail: `${error.name}: ${error.message}` };
   }

@@ -1,6 +1,8 @@
-"""An adapter for ekmcheck: Session-Binding Proofs verified with PyJWT and cryptography, as a resource server would.
+"""An adapter for ekmcheck: Session-Binding Proofs verified with PyJWT, or with joserfc, as a resource server would.
 
-One JSON object a line in, one a line out (docs/adapters.md). Everything that PyJWT raises is a refusal.
+    python adapter.py [pyjwt|joserfc]
+
+One JSON object a line in, one a line out (docs/adapters.md). Everything that the library raises is a refusal.
 """
 
 import base64
@@ -13,9 +15,13 @@ import sys
 from urllib.parse import urlsplit
 
 import cryptography
+import joserfc.errors
+import joserfc.jwk
+import joserfc.jwt
 import jwt
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 LABEL = "EXPORTER-oauth-tls-session-bound"
 TYP = "tls-binding-proof+jwt"
@@ -82,6 +88,44 @@ def target_uri(uri, authority):
     return f"https://{authority}{path}"
 
 
+def with_pyjwt(proof, key, algorithms):
+    """What the library verified: header and claims."""
+    try:
+        header = jwt.get_unverified_header(proof)
+        require(header.get("typ") == TYP, "typ", "another typ")
+        require(header.get("alg") in algorithms, "alg", "does not fit the key")
+        return header, jwt.decode(proof, key, algorithms=algorithms, options=OPTIONS)
+    except jwt.InvalidSignatureError as error:
+        raise Refused("signature", str(error)) from error
+    except jwt.InvalidAlgorithmError as error:
+        raise Refused("alg", str(error)) from error
+    except jwt.PyJWTError as error:
+        raise Refused("format", str(error)) from error
+
+
+def with_joserfc(proof, key, algorithms):
+    """The same."""
+    own = joserfc.jwk.import_key(key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    try:
+        token = joserfc.jwt.decode(proof, own, algorithms=algorithms)
+    except joserfc.errors.BadSignatureError as error:
+        raise Refused("signature", str(error)) from error
+    except joserfc.errors.UnsupportedAlgorithmError as error:
+        raise Refused("alg", str(error)) from error
+    except joserfc.errors.JoseError as error:
+        raise Refused("format", str(error)) from error
+    require(token.header.get("typ") == TYP, "typ", "another typ")
+    return token.header, token.claims
+
+
+LIBRARIES = {
+    "pyjwt": (with_pyjwt, f"PyJWT {jwt.__version__}"),
+    "joserfc": (with_joserfc, f"joserfc {joserfc.__version__}"),
+}
+NAME = sys.argv[1] if len(sys.argv) > 1 else "pyjwt"
+VERIFY, LIBRARY = LIBRARIES[NAME]
+
+
 def verify(inputs, policy):
     certificate = base64.b64decode(inputs["certificate"])
     key = x509.load_der_x509_certificate(certificate).public_key()
@@ -94,20 +138,8 @@ def verify(inputs, policy):
     require(confirmation.get("tls_exp") == LABEL, "confirmation", "no tls_exp")
     require(same(confirmation["x5t#S256"], thumbprint), "certificate", "another certificate")
 
-    proof = inputs["proof"]
-    try:
-        header = jwt.get_unverified_header(proof)
-        require(header.get("typ") == TYP, "typ", "another typ")
-        require(header.get("alg") in algorithms, "alg", "does not fit the key")
-        require(same(header.get("x5t#S256"), thumbprint), "x5t", "another certificate")
-        claims = jwt.decode(proof, key, algorithms=algorithms, options=OPTIONS)
-    except jwt.InvalidSignatureError as error:
-        raise Refused("signature", str(error)) from error
-    except jwt.InvalidAlgorithmError as error:
-        raise Refused("alg", str(error)) from error
-    except jwt.PyJWTError as error:
-        raise Refused("format", str(error)) from error
-
+    header, claims = VERIFY(inputs["proof"], key, algorithms)
+    require(same(header.get("x5t#S256"), thumbprint), "x5t", "another certificate")
     require(same(claims.get("ekm"), base64url(bytes.fromhex(inputs["exporter"]))), "ekm")
     token_hash = base64url(hashlib.sha256(inputs["access_token"].encode("ascii")).digest())
     require(same(claims.get("ath"), token_hash), "ath")
@@ -130,10 +162,10 @@ def verify(inputs, policy):
 def hello():
     return {
         "answer": "hello",
-        "name": "python-pyjwt",
+        "name": f"python-{NAME}",
         "version": "1",
         "language": f"Python {platform.python_version()}",
-        "library": f"PyJWT {jwt.__version__}, cryptography {cryptography.__version__}",
+        "library": f"{LIBRARY}, cryptography {cryptography.__version__}",
         "features": [*EC_ALGORITHMS.values(), "EdDSA", *RSA_ALGORITHMS],
     }
 
