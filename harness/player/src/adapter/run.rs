@@ -92,6 +92,7 @@ struct Bench<'a> {
 impl Bench<'_> {
     fn work(&self, mut asker: Option<Asker>, finished: &Sender<Outcome>) {
         let mut failed = false;
+        let mut last: Option<Control> = None;
         while !self.stop.load(Ordering::Relaxed) {
             let next = self.queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
             let Some(vector) = next else { return };
@@ -107,10 +108,13 @@ impl Bench<'_> {
                     }
                 },
             };
-            let heard = self.hear(&mut process, vector);
+            let heard = self.hear(&mut process, vector, last.take());
             let nothing = |told: &Told| matches!(told, Told::Nothing(_));
             failed = nothing(&heard.asked) || heard.controls.iter().any(|c| nothing(&c.told));
-            asker = (!failed).then_some(process);
+            if !failed {
+                last = heard.controls.last().cloned();
+                asker = Some(process);
+            }
             // The receiver lives as long as this thread.
             let _ = finished.send(judge(vector, &heard));
         }
@@ -126,25 +130,24 @@ impl Bench<'_> {
             .map_err(|why| format!("it cannot be started anew: {why}"))
     }
 
-    fn hear(&self, asker: &mut Asker, vector: &Vector) -> Heard {
+    /// Asks about a vector between two controls. One that was asked right before, after the last vector, counts for this
+    /// one, too.
+    fn hear(&self, asker: &mut Asker, vector: &Vector, last: Option<Control>) -> Heard {
         let control = self.opened.control(vector);
-        let accept = control.expect.verdict == Verdict::Accept;
-        let mut controls = Vec::new();
         let mut ask = |vector: &Vector| {
             self.asked.fetch_add(1, Ordering::Relaxed);
             asker.verify(vector)
         };
-        let of = |control: &Vector, told| Control { vector: control.id.clone(), accept, told };
-        let before = ask(control);
-        if let Told::Nothing(why) = &before {
+        let of = |told| Control { vector: control.id.clone(), accept: control.expect.verdict == Verdict::Accept, told };
+        let before = last.filter(|last| last.vector == control.id).unwrap_or_else(|| of(ask(control)));
+        if let Told::Nothing(why) = &before.told {
             let asked = Told::Nothing(format!("before the vector was asked, at a control: {why}"));
-            controls.push(of(control, before));
-            return Heard { controls, asked };
+            return Heard { controls: vec![before], asked };
         }
-        controls.push(of(control, before));
         let asked = ask(vector);
+        let mut controls = vec![before];
         if !matches!(asked, Told::Nothing(_)) {
-            controls.push(of(control, ask(control)));
+            controls.push(of(ask(control)));
         }
         Heard { controls, asked }
     }
