@@ -162,6 +162,14 @@ fn selections_and_known_failures_are_as_for_cases() {
     let done = run(&scratch, "without-ekm", &[&failing[..], &["--write-baseline", "known.toml"]].concat());
     let again = "--filter ekm/ekm-missing";
     done.ends_with(1).says(&["broken", "rs.exporter-match", "accepted what it must refuse", again]);
+    let report = |file: &str| scratch.read(&format!("ekmcheck-report/{file}"));
+    assert!(report("junit.xml").contains(r#"<testcase name="ekm/ekm-missing" classname="offline.ekm">"#));
+    for file in ["junit.xml", "summary.md", "ctrf.json", "results.sarif", "report.html"] {
+        let text = report(file);
+        assert!(text.contains("ekmcheck run --adapter "), "{file}");
+        assert!(!text.contains("--transport offline"), "{file}");
+    }
+    assert!(report("report.html").contains("#/case/ekm%2Fekm-missing/offline"));
     let known = scratch.read("known.toml").replace("TODO", "it is known");
     scratch.write("known.toml", known);
     run(&scratch, "without-ekm", &[&failing[..], &["--baseline", "known.toml"]].concat()).ends_with(0);

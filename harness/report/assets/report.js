@@ -146,7 +146,7 @@
       c.results.find((r) => ["error", "fail", "inconclusive", "warn"].includes(r.verdict)) ?? c.results[0];
     const name = data.transports[result.transport];
     at.replaceChildren(...[
-      el("p", { class: "crumb" }, el("a", { href: "#/cases" }, "Cases"), " / ", c.id.split(".").slice(0, -1).join(".")),
+      el("p", { class: "crumb" }, el("a", { href: "#/cases" }, "Cases"), " / ", c.id.split(/[./]/).slice(0, -1).join(".")),
       el("h2", { id: "case-title", tabindex: "-1" }, el("code", {}, c.id)),
       el("p", { class: "statement" }, c.title),
       el("p", { class: "facts" }, el("span", { class: "tag" }, `${c.basis} ${c.level}`), clause(c.clause, c.clause_address),

@@ -295,6 +295,8 @@ mod tests {
         assert!(fault("rs.typ.jwt", "rs.typ.other").mend.contains("rs.typ.jwt"));
         assert!(fault("}}\n}", "}}").mend.contains("JSON"));
         assert!(fault("  \"alter\": \"typ-jwt\",\n", "").what.contains("either"));
+        let offline = fault("  \"alter\"", "  \"transports\": [\"tls13-h1\", \"offline\"],\n  \"alter\"");
+        assert!(offline.line == 4 && offline.what.contains("no case is played offline"), "{offline}");
         let story = r#""play": [{"send": {"on": "a", "expect": "accepted"}}]"#;
         let steps = GOOD
             .replace("\"alter\": \"typ-jwt\",", story)
