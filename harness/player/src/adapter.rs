@@ -1,6 +1,6 @@
 //! A verifier library in any language, behind a program that answers a line of JSON with a line of JSON.
 //!
-//! [`Process`] is the program, [`Asker`] asks it, [`open`] finds out whether its answers mean anything, [`run`] gives it
+//! [`Process`] is the program, [`Asker`] asks it, [`open()`] finds out whether its answers mean anything, [`run()`] gives it
 //! vectors. What the answers mean for a vector `suite` judges.
 
 mod ask;
