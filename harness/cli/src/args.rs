@@ -1,8 +1,10 @@
 //! The command line.
 
+mod adapter;
 mod proof;
 mod vectors;
 
+pub(crate) use adapter::{AdapterAction, AdapterArgs, BoundedArgs};
 pub(crate) use proof::{ExporterArgs, IngredientArgs, MakeArgs, ProofAction, VerifyArgs};
 pub(crate) use vectors::{VectorListArgs, VectorsAction};
 
@@ -75,6 +77,11 @@ pub(crate) enum Command {
         /// What to do
         #[command(subcommand)]
         action: VectorsAction,
+    },
+    /// Look after the adapter of a verifier library in another language; `run --adapter` plays the vectors on it
+    Adapter {
+        #[command(subcommand)]
+        action: AdapterAction,
     },
     /// Print the JSON Schema of a format
     Schema(SchemaArgs),
@@ -175,6 +182,8 @@ pub(crate) struct RunArgs {
     /// `https://HOST:PORT`, with --bundle [default: that of the report that is played again, or `reference`]
     #[arg(long)]
     pub(crate) subject: Option<String>,
+    #[command(flatten)]
+    pub(crate) adapter: AdapterArgs,
     #[command(flatten)]
     pub(crate) network: NetworkArgs,
     #[command(flatten)]
@@ -480,6 +489,12 @@ pub(crate) enum SchemaOf {
     ExporterAnswer,
     /// What `vectors bundle` writes
     Bundle,
+    /// campaign.json
+    Campaign,
+    /// A line that an adapter is asked
+    AdapterRequest,
+    /// A line that an adapter answers
+    AdapterAnswer,
 }
 
 fn level(name: &str) -> Result<Level, String> {

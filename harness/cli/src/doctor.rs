@@ -266,10 +266,10 @@ fn is_accepted(reaction: &Reaction) -> bool {
     matches!(reaction, Reaction::Answer(answer) if (200..300).contains(&answer.status))
 }
 
-fn good(what: String) -> Finding {
+pub(crate) fn good(what: String) -> Finding {
     Finding { weight: Weight::Good, what, hint: String::new() }
 }
 
-fn trouble(what: String, hint: &str) -> Finding {
+pub(crate) fn trouble(what: String, hint: &str) -> Finding {
     Finding { weight: Weight::Trouble, what, hint: hint.to_owned() }
 }

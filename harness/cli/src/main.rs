@@ -1,5 +1,6 @@
 //! `ekmcheck`: conformance suite and fuzzing harness for TLS-session-bound access tokens.
 
+mod adapter;
 mod ambiguities;
 mod args;
 mod baseline;
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
     let done = match cli.command {
         None => run::run(&cli.run),
         Some(Command::Run(args)) => run::run(&args),
+        Some(Command::Adapter { action }) => adapter::adapter(&action),
         Some(Command::List(args)) => list::list(&args),
         Some(Command::Replay(args)) => replay::replay(&args),
         Some(Command::Proof { action }) => proof::proof(&action),

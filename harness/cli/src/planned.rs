@@ -45,13 +45,9 @@ pub(crate) fn doctor(args: &PlanArgs) -> Result<u8, Trouble> {
     let (planned, world) = start(&read(&args.plan)?)?;
     let patient = planned.patient(Arc::new(world), planned.transports.clone())?;
     let findings = run::runtime()?.block_on(examine(&patient));
-    let (mut out, trouble) = told(&findings);
-    out.push_str(&match trouble {
-        0 => format!("ready: `ekmcheck run {}`\n", args.plan.display()),
-        n => format!("{n} to mend before a run means anything\n"),
-    });
-    print(&out);
-    Ok(if trouble == 0 { 0 } else { crate::USAGE })
+    let (text, well) = told(&findings, &format!("ekmcheck run {}", args.plan.display()));
+    print(&text);
+    Ok(if well { 0 } else { crate::USAGE })
 }
 
 /// Examines a subject before it is played to.
@@ -61,18 +57,18 @@ pub(crate) fn doctor(args: &PlanArgs) -> Result<u8, Trouble> {
 pub(crate) async fn fit(planned: &Planned, world: Arc<World>, transports: &[Transport]) -> Result<(), Trouble> {
     let patient = planned.patient(world, transports.to_vec())?;
     let findings = examine(&patient).await;
-    match told(&findings) {
-        (_, 0) => Ok(()),
-        (out, n) => Err(Trouble::Given(format!(
-            "{} is not fit to be judged, {n} to mend; nothing was played (--skip-doctor plays all the same):\n{}",
+    match told(&findings, "") {
+        (_, true) => Ok(()),
+        (out, false) => Err(Trouble::Given(format!(
+            "{} is not fit to be judged; nothing was played (--skip-doctor plays all the same):\n{}",
             patient.subject.name(),
             out.trim_end()
         ))),
     }
 }
 
-/// Findings for people, and how many of them are trouble.
-fn told(findings: &[Finding]) -> (String, usize) {
+/// What was found, as text that ends with the command that comes next; and whether it makes sense to go there.
+pub(crate) fn told(findings: &[Finding], next: &str) -> (String, bool) {
     let mut out = String::new();
     for Finding { weight, what, hint } in findings {
         let mark = match weight {
@@ -85,7 +81,12 @@ fn told(findings: &[Finding]) -> (String, usize) {
             out.push_str(&format!("         mend: {hint}\n"));
         }
     }
-    (out, findings.iter().filter(|f| f.weight == Weight::Trouble).count())
+    let trouble = findings.iter().filter(|f| f.weight == Weight::Trouble).count();
+    out.push_str(&match trouble {
+        0 => format!("ready: `{next}`\n"),
+        n => format!("{n} to mend before a run means anything\n"),
+    });
+    (out, trouble == 0)
 }
 
 impl Planned {

@@ -15,7 +15,7 @@ use ekmcheck_suite::{
 };
 
 use crate::{
-    Trouble,
+    Trouble, adapter,
     args::{BoundsArgs, Format, RunArgs, jobs},
     baseline::{self, List},
     bundle, note, plan, planned,
@@ -38,6 +38,9 @@ pub(crate) const COLOURS: Style = Style {
 
 /// Plays, prints, writes `report.json`; returns the exit status.
 pub(crate) fn run(args: &RunArgs) -> Result<u8, Trouble> {
+    if let Some(command) = &args.adapter.adapter {
+        return adapter::run(command, args);
+    }
     let earlier = args.part.rerun_failed.as_deref().map(select::report).transpose()?;
     let all = scenarios::all(args.selection.scenarios.as_deref())?;
     let now = now()?;
@@ -92,10 +95,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Trouble> {
     let (mut report, played) = runtime.block_on(repeat(world, plan, args, finish));
     report.started = Some(now);
     let shown = reports::save(args, &all, &report, &played)?;
-    if let Some(path) = &args.known.write_baseline {
-        let text = baseline::of(&report, args.strict, known.as_ref(), baseline::day(now)?);
-        fs::write(path, text).map_err(|e| Trouble::Given(format!("{}: {e}", path.display())))?;
-    }
+    write_baseline(args, &report, known.as_ref(), now)?;
     match args.format {
         Format::Json => print(&reports::json(&report)?),
         Format::Human => {
@@ -172,8 +172,15 @@ pub(crate) fn transports(asked: &[Transport]) -> Vec<Transport> {
     transports
 }
 
+/// Writes the list of what failed, if that was asked for.
+pub(crate) fn write_baseline(args: &RunArgs, report: &Report, known: Option<&List>, now: i64) -> Result<(), Trouble> {
+    let Some(path) = &args.known.write_baseline else { return Ok(()) };
+    let text = baseline::of(report, args.strict, known, baseline::day(now)?);
+    fs::write(path, text).map_err(|e| Trouble::Given(format!("{}: {e}", path.display())))
+}
+
 /// The list of known failures; and the file for a new one must not be there yet, for reasons would be lost.
-fn known(args: &RunArgs, of_plan: Option<&Path>, cases: &[Case], now: i64) -> Result<Option<List>, Trouble> {
+pub(crate) fn known(args: &RunArgs, of_plan: Option<&Path>, cases: &[Case], now: i64) -> Result<Option<List>, Trouble> {
     if let Some(path) = args.known.write_baseline.as_ref().filter(|p| p.exists()) {
         return Err(Trouble::Given(format!(
             "{}: is there already\n  mend: name another file; with `--baseline {}` the reasons in it are kept",

@@ -1,7 +1,9 @@
 //! `ekmcheck schema`.
 
 use ekmcheck_suite::{
+    adapter::{Answer, Request},
     ambiguity::Register,
+    campaign::Campaign,
     case::Case,
     report::{Difference, Report},
     requirement::Ledger,
@@ -31,6 +33,9 @@ pub(crate) fn text(format: SchemaOf) -> Result<String, Trouble> {
         SchemaOf::Report => schema_for!(Report),
         SchemaOf::Diff => schema_for!(Difference),
         SchemaOf::Transcript => schema_for!(Transcript),
+        SchemaOf::AdapterRequest => schema_for!(Request),
+        SchemaOf::AdapterAnswer => schema_for!(Answer),
+        SchemaOf::Campaign => return run::json(&Campaign::schema()),
         // Their files are written with the vectors, and their members stand as they do there.
         SchemaOf::Vector => return run::json(&Vector::schema()),
         SchemaOf::ExporterAnswer => return run::json(&ExporterAnswer::schema()),
@@ -54,6 +59,9 @@ mod tests {
             (SchemaOf::Report, "scenarios/schema/report.schema.json"),
             (SchemaOf::Diff, "scenarios/schema/diff.schema.json"),
             (SchemaOf::Transcript, "scenarios/schema/transcript.schema.json"),
+            (SchemaOf::Campaign, "scenarios/schema/campaign.schema.json"),
+            (SchemaOf::AdapterRequest, "scenarios/schema/adapter-request.schema.json"),
+            (SchemaOf::AdapterAnswer, "scenarios/schema/adapter-answer.schema.json"),
             (SchemaOf::Vector, "vectors/schema/vector.schema.json"),
             (SchemaOf::ExporterAnswer, "vectors/schema/exporter.schema.json"),
             (SchemaOf::Bundle, "vectors/schema/bundle.schema.json"),

@@ -190,7 +190,7 @@ impl World {
             alpn: match key.transport {
                 Transport::QuicH3 => Alpn::Http3,
                 Transport::Tls13H2 | Transport::Tls12H2 => Alpn::Http2,
-                Transport::Tls13H1 | Transport::Tls12H1 => Alpn::Http1,
+                Transport::Tls13H1 | Transport::Tls12H1 | Transport::Offline => Alpn::Http1,
             },
             suite: key.suite.map(rustls::CipherSuite::from),
             force_hello_retry: key.hello_retry,

@@ -146,7 +146,7 @@
       c.results.find((r) => ["error", "fail", "inconclusive", "warn"].includes(r.verdict)) ?? c.results[0];
     const name = data.transports[result.transport];
     at.replaceChildren(...[
-      el("p", { class: "crumb" }, el("a", { href: "#/cases" }, "Cases"), " / ", c.id.split(".").slice(0, -1).join(".")),
+      el("p", { class: "crumb" }, el("a", { href: "#/cases" }, "Cases"), " / ", c.id.split(/[./]/).slice(0, -1).join(".")),
       el("h2", { id: "case-title", tabindex: "-1" }, el("code", {}, c.id)),
       el("p", { class: "statement" }, c.title),
       el("p", { class: "facts" }, el("span", { class: "tag" }, `${c.basis} ${c.level}`), clause(c.clause, c.clause_address),
@@ -160,7 +160,7 @@
       el("dl", { class: "why big" },
         definition("verdict", verdict(result.verdict)), definition("expected", text(result.expected)),
         definition("seen", text(result.seen), "seen"), definition("why", text(result.reason)),
-        definition("again", copied(`${data.again} --transport ${name}${c.again}`))),
+        definition("again", copied(data.again + (data.again_on && data.again_on + name) + c.again))),
       el("h3", { class: "part" }, "Requirements"),
       el("table", {}, el("thead", {}, el("tr", {}, ["Requirement", "Clause", "Verdict"].map((h) => el("th", { scope: "col" }, h)))),
         el("tbody", {}, result.requirements.map(([n, v, why]) => {

@@ -55,7 +55,7 @@ fn case(material: &Material<'_>, outcome: &Outcome) -> TestCase {
         _ => TestCaseStatus::success(),
     };
     // Some readers keep one of two cases with the same name: the transport is in the class, too.
-    let area = outcome.id.rsplit_once('.').map_or("", |(area, _)| area);
+    let area = outcome.id.rsplit_once(['.', '/']).map_or("", |(area, _)| area);
     let mut case = TestCase::new(outcome.id.as_str(), status);
     case.set_classname(format!("{}.{area}", outcome.transport.name()));
     case.add_property(("title", outcome.title.as_str()));

@@ -35,6 +35,8 @@ pub enum Basis {
 pub enum Role {
     /// A resource server; the harness is the client.
     ResourceServer,
+    /// A library that verifies proofs, given vectors; no file of a case has this role.
+    Verifier,
 }
 
 /// TLS or QUIC, and HTTP, each with its version.
@@ -51,10 +53,12 @@ pub enum Transport {
     Tls12H2,
     /// QUIC version 1 with TLS 1.3, HTTP/3.
     QuicH3,
+    /// None: a frozen vector that a library is given. No case is played on it.
+    Offline,
 }
 
 impl Transport {
-    /// All transports, in the order of reports.
+    /// All transports that cases are played on, in the order of reports.
     pub const ALL: [Self; 5] = [Self::Tls13H1, Self::Tls13H2, Self::Tls12H1, Self::Tls12H2, Self::QuicH3];
 
     /// The name in files and on the command line.
@@ -66,6 +70,7 @@ impl Transport {
             Self::Tls12H1 => "tls12-h1",
             Self::Tls12H2 => "tls12-h2",
             Self::QuicH3 => "quic-h3",
+            Self::Offline => "offline",
         }
     }
 

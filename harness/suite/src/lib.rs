@@ -2,8 +2,10 @@
 //!
 //! [`case`] and [`play`] are the format of a case file, [`transcript`] is what the player records, [`judge`] turns both
 //! into an [`outcome`], [`report`] counts and prints. [`requirement`] is the ledger,
-//! [`ambiguity`] the register of what the draft leaves open.
+//! [`ambiguity`] the register of what the draft leaves open. [`vector`] is a case for a library, and [`adapter`] how one in
+//! another language is asked.
 
+pub mod adapter;
 pub mod ambiguity;
 pub mod campaign;
 pub mod case;

@@ -130,6 +130,11 @@ fn check(case: &Case, stem: &str, ledger: &Ledger, names: &Names) -> Option<Comp
         let mend = "open it with a \"connect\" step before it is used".to_owned();
         return complain(&name, format!("no connection {name:?} at this point"), mend);
     }
+    let over = case.steps().filter_map(|s| if let Step::Connect(c) = s { c.over } else { None });
+    if case.transports.iter().flatten().copied().chain(over).any(|t| t == Transport::Offline) {
+        let what = "no case is played offline: what a library is given are vectors".to_owned();
+        return complain("offline", what, "name transports that `ekmcheck run` has".into());
+    }
     if let Some((about, what)) = not_raw(case) {
         let mend = "give its \"connect\" step \"raw\": true, and the case HTTP/1.1 transports only".to_owned();
         return complain(about, what.to_owned(), mend);
@@ -290,6 +295,8 @@ mod tests {
         assert!(fault("rs.typ.jwt", "rs.typ.other").mend.contains("rs.typ.jwt"));
         assert!(fault("}}\n}", "}}").mend.contains("JSON"));
         assert!(fault("  \"alter\": \"typ-jwt\",\n", "").what.contains("either"));
+        let offline = fault("  \"alter\"", "  \"transports\": [\"tls13-h1\", \"offline\"],\n  \"alter\"");
+        assert!(offline.line == 4 && offline.what.contains("no case is played offline"), "{offline}");
         let story = r#""play": [{"send": {"on": "a", "expect": "accepted"}}]"#;
         let steps = GOOD
             .replace("\"alter\": \"typ-jwt\",", story)

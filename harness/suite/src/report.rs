@@ -17,6 +17,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    adapter::Adapter,
     case::{Basis, Level, Transport},
     outcome::{Outcome, Verdict},
 };
@@ -195,6 +196,9 @@ pub struct Report {
     /// The folder that the cases were read from, where it is not the embedded ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scenarios: Option<String>,
+    /// The adapter, where a library in another language was given vectors.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapter: Option<Adapter>,
     /// The part of the selection that this is about, where it is not all of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shard: Option<Shard>,
@@ -237,6 +241,7 @@ impl Report {
             transports,
             seed,
             scenarios: None,
+            adapter: None,
             shard: None,
             baseline: None,
             started: None,

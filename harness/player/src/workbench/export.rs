@@ -98,7 +98,7 @@ pub async fn export(target: &Target<'_>) -> Result<Exported, ExportError> {
         alpn: match target.transport {
             Transport::QuicH3 => Alpn::Http3,
             Transport::Tls13H2 | Transport::Tls12H2 => Alpn::Http2,
-            Transport::Tls13H1 | Transport::Tls12H1 => Alpn::Http1,
+            Transport::Tls13H1 | Transport::Tls12H1 | Transport::Offline => Alpn::Http1,
         },
         suite: None,
         force_hello_retry: false,

@@ -107,6 +107,8 @@ pub(crate) fn json(material: &Material<'_>) -> Result<String, ReportFault> {
     let (traces, left_out) = traces(material)?;
     Ok(line(&json!({
         "again": words::again_parts(report, "").0,
+        // A vector is played on no transport.
+        "again_on": if report.adapter.is_some() { "" } else { " --transport " },
         "transports": material.transports(),
         "strings": strings.all,
         "requirements": requirements,

@@ -234,7 +234,8 @@ pub(crate) fn clause(clause: &str) -> Markup {
     }
 }
 
-/// Ids are letters, digits, dots and hyphens; in a file anything may stand, and then leads nowhere.
+/// Ids are letters, digits, dots and hyphens, and those of vectors have a slash, as the script escapes it; in a file
+/// anything may stand, and then leads nowhere.
 pub(crate) fn permalink(outcome: &Outcome) -> String {
-    format!("#/case/{}/{}", outcome.id, outcome.transport.name())
+    format!("#/case/{}/{}", outcome.id.replace('/', "%2F"), outcome.transport.name())
 }

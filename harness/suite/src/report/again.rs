@@ -8,12 +8,19 @@ impl Report {
     #[must_use]
     pub fn again(&self, outcome: &Outcome) -> String {
         let (run, case) = self.again_parts(&outcome.id);
-        format!("{run} --transport {}{case}", outcome.transport.name())
+        match self.adapter {
+            Some(_) => run + &case,
+            None => format!("{run} --transport {}{case}", outcome.transport.name()),
+        }
     }
 
     /// What of that line is the same for all cases, and what is the same for all transports.
     #[must_use]
     pub fn again_parts(&self, case: &str) -> (String, String) {
+        let case = format!(" --filter {}", word(case));
+        if let Some(adapter) = &self.adapter {
+            return (format!("ekmcheck run --adapter {}", word(&adapter.command)), case);
+        }
         let mut run = "ekmcheck run".to_owned();
         let mut add = |words: &str| {
             run.push(' ');
@@ -27,7 +34,7 @@ impl Report {
         if let Some(scenarios) = &self.scenarios {
             add(&format!("--scenarios {}", word(scenarios)));
         }
-        (run, format!(" --filter {}", word(case)))
+        (run, case)
     }
 }
 

@@ -1,0 +1,3 @@
+module ekmcheck.example/peers/adapters/go
+
+go 1.22
