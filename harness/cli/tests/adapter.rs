@@ -97,10 +97,15 @@ fn a_check_that_is_left_out_is_found_by_its_vectors_alone() {
 fn trouble_costs_one_vector_and_the_others_count() {
     let scratch = Scratch::new("adapter-trouble");
     let three = |v: &Value| v["inputs"]["proof"].as_str().unwrap().split('.').count() == 3;
-    let odd: BTreeSet<String> =
-        vectors().iter().filter(|v| !three(v)).map(|v| v["id"].as_str().unwrap().to_owned()).collect();
+    // Few of them, for each costs an adapter, and of those that are started there may only be so many.
+    let filters = ["format/json-", "format/percent-encoded", "format/encrypted", "typ/", "valid/"];
+    let selected = |id: &&str| filters.iter().any(|filter| id.starts_with(filter));
+    let all = vectors();
+    let odd = all.iter().filter(|v| !three(v)).map(|v| v["id"].as_str().unwrap()).filter(selected);
+    let odd: BTreeSet<String> = odd.map(str::to_owned).collect();
     assert!(odd.len() > 3 && odd.len() < 12, "{odd:?}");
-    let selection = ["--filter", "format/", "--filter", "typ/", "--filter", "valid/", "--output", "none"];
+    let selection: Vec<&str> =
+        filters.iter().flat_map(|filter| ["--filter", filter]).chain(["--output", "none"]).collect();
     for (fault, said) in [
         ("crash", "the adapter ended (exit status: 4); it wrote: panicked at \u{fffd}[31mthe second segment"),
         ("hang", "no answer within 0.5 s"),

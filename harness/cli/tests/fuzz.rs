@@ -1,7 +1,5 @@
 //! Campaigns on live servers: what is wrong is found and played again, and who is right is not blamed.
 
-#![expect(clippy::unwrap_used, reason = "a helper that fails is a failing test")]
-
 mod common;
 
 use common::{Done, Scratch};

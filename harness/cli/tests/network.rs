@@ -37,7 +37,7 @@ const NOW: i64 = 1_782_864_000;
 /// Why something cannot be tested of a server that the harness did not start, by the beginnings of the reasons; and how
 /// many cases that concerns, on whatever transport.
 const NOT_TESTABLE: [(&str, usize); 7] = [
-    ("the subject's clock cannot be moved", 5),
+    ("the subject's clock cannot be moved", 6),
     ("the harness did not start the subject", 2),
     ("the plan names no second node", 3),
     ("the plan names no other service", 1),

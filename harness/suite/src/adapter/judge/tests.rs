@@ -3,12 +3,13 @@ use crate::case::{Basis, Level};
 
 fn vector(verdict: &str, level: &str, basis: &str) -> Vector {
     let check = if verdict == "refuse" { "\"ekm\"" } else { "null" };
+    let checks = if verdict == "refuse" { check } else { "" };
     let text = format!(
-        r#"{{"id": "ekm/x", "title": "t", "alteration": null, "changes": null, "client": "p256", "clause": "3.3.2 5f",
+        r#"{{"id": "ekm/x", "title": "t", "alteration": null, "changes": null, "recipe": [], "flags": [], "client": "p256", "clause": "3.3.2 5f",
         "level": "{level}", "basis": "{basis}", "requirements": ["rs.exporter-match"],
         "inputs": {{"certificate": "AA==", "access_token": "a", "token_claims": {{}}, "token_valid_until": 2, "exporter":
         "00", "now": 1, "request": {{"method": "GET", "authority": "a", "path": "/"}}, "proof": "p"}},
-        "policy": {{"iat_past": 300, "iat_future": 60}}, "expect": {{"verdict": "{verdict}", "check": {check}}},
+        "policy": {{"iat_past": 300, "iat_future": 60}}, "expect": {{"verdict": "{verdict}", "check": {check}, "checks": [{checks}]}},
         "debug": {{"header": null, "payload": null}}}}"#
     );
     serde_json::from_str(&text).unwrap()
