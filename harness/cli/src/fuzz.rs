@@ -24,6 +24,12 @@ pub(crate) fn fuzz(args: &FuzzArgs) -> Result<u8, Trouble> {
     let all = scenarios::all(None)?;
     let now = run::now()?;
     let plan = args.plan.as_deref().map(planned::read).transpose()?;
+    if plan.as_ref().is_some_and(|plan| plan.tokens.is_some() || !plan.clients.is_empty()) {
+        return Err(Trouble::Given(
+            "a campaign signs with the keys of the bundle\n  mend: have the subject trust the bundle, and take [tokens] and [pki] out of the plan"
+                .to_owned(),
+        ));
+    }
     let asked = run::transports(&args.transport);
     let (subject, world, _running) = run::found(plan.as_ref(), &args.subject, &args.network, &asked, now)?;
     let mut transports = asked;

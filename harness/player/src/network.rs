@@ -111,15 +111,7 @@ pub struct Greeting {
 pub async fn greet(world: &World, target: &Target, transport: Transport) -> Result<Greeting, String> {
     target.permitted()?;
     let origin = target.origins.get(&transport).ok_or("no origin is named")?;
-    let key = ClientKey {
-        identity: "p256".to_owned(),
-        transport,
-        suite: None,
-        hello_retry: false,
-        resumption: false,
-        presents: None,
-        without_alpn: false,
-    };
+    let key = ClientKey::usual(transport);
     let tls = world.client(&key).map_err(|e| e.to_string())?;
     let options = ConnectOptions { timeout: target.limits.step, ..ConnectOptions::default() };
     let connection = wire::connect(&tls, origin.addr, &origin.server_name, options).await;

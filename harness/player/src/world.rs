@@ -75,6 +75,21 @@ pub(crate) struct ClientKey {
     pub(crate) without_alpn: bool,
 }
 
+impl ClientKey {
+    /// The usual client on a transport.
+    pub(crate) fn usual(transport: Transport) -> Self {
+        Self {
+            identity: "p256".to_owned(),
+            transport,
+            suite: None,
+            hello_retry: false,
+            resumption: false,
+            presents: None,
+            without_alpn: false,
+        }
+    }
+}
+
 /// The clients for whom AWS-LC does not sign: it refuses their keys, or finds that they are not those of their
 /// certificates.
 const OWN_SIGNER: [&str; 4] = ["rsa1024", "rsa-pss", "x25519", "off-curve"];

@@ -91,15 +91,7 @@ impl<'w> Line<'w> {
         limit: std::time::Duration,
         now: i64,
     ) -> Result<Self, WireError> {
-        let key = ClientKey {
-            identity: "p256".to_owned(),
-            transport,
-            suite: None,
-            hello_retry: false,
-            resumption: false,
-            presents: None,
-            without_alpn: false,
-        };
+        let key = ClientKey::usual(transport);
         let failed = |e: String| WireError::Connect(std::io::Error::other(e).to_string());
         let client = world.pki.identity("p256").ok_or_else(|| failed("no client p256".to_owned()))?;
         let tls = world.client(&key).map_err(|e| failed(e.to_string()))?;

@@ -38,9 +38,8 @@ impl Rows {
 pub(super) fn weight(rows: &Rows, class: Class, check: &str, mutations: &[Mutation]) -> Weight {
     match class {
         Class::Bypass | Class::RefusesRight => {}
-        // A right request that is refused is against the draft, whatever came before it.
-        Class::Poisons => return Weight::Violation,
-        Class::ServerError | Class::NoAnswer => return Weight::Note,
+        // Whoever slows down a client that guesses may do so; the draft does not speak of it.
+        Class::Poisons | Class::ServerError | Class::NoAnswer => return Weight::Note,
     }
     // Whether the form of a proof is read as strictly as the reference reads it depends on the reader.
     let lenient = matches!(check, "format" | "field" | "x5t" | "crit");
@@ -73,9 +72,32 @@ fn of_change(class: Class, mutation: &Mutation) -> Weight {
         // The signature is over the text of header and claims, whatever a decoder makes of it.
         Mutation::Flip(segment, ..) => must(*segment < 2 && class == Class::Bypass),
         Mutation::Cut(at, _) | Mutation::Insert(at, _) => must(*at < 600 && class == Class::Bypass),
+        // A server need not have every method and path.
+        Mutation::Method(_) | Mutation::Path(_) if class == Class::RefusesRight => Weight::Note,
         Mutation::Method(_) | Mutation::Path(_) | Mutation::MadeFor(_) | Mutation::NoProof | Mutation::Again => {
             Weight::Violation
         }
         Mutation::Row(_) => Weight::Note,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_right_server_may_do_is_no_violation() {
+        let rows = Rows::of(&[]);
+        let of = |class, check, mutation| weight(&rows, class, check, &[mutation]);
+        let method = || Mutation::Method("PATCH".to_owned());
+        assert_eq!(of(Class::RefusesRight, "none", method()), Weight::Note, "405");
+        assert_eq!(of(Class::Bypass, "htm", method()), Weight::Violation);
+        assert_eq!(of(Class::Poisons, "ekm", Mutation::NoProof), Weight::Note, "429");
+        assert_eq!(of(Class::Bypass, "presence", Mutation::NoProof), Weight::Violation);
+        let padded = Mutation::Insert(300, "=".to_owned());
+        assert_eq!(of(Class::Bypass, "format", padded), Weight::Note);
+        let unknown = Mutation::Set(Part::Claims, "ekmcheck-unknown".to_owned(), "0".to_owned());
+        assert_eq!(of(Class::RefusesRight, "none", unknown), Weight::Violation);
+        assert_eq!(of(Class::Bypass, "ekm", Mutation::Row("not-in-a-case".to_owned())), Weight::Note);
     }
 }
