@@ -68,6 +68,8 @@ pub(crate) enum Command {
     Selftest(SelftestArgs),
     /// Write or check the frozen vectors for verifier libraries
     Vectors(VectorsArgs),
+    /// Write the inputs that fuzzing starts with, a folder for each target
+    FuzzSeeds(FuzzSeedsArgs),
     /// Print the JSON Schema of a format
     Schema(SchemaArgs),
     /// Print shell completions
@@ -418,6 +420,13 @@ pub(crate) enum VectorsAction {
         #[arg(default_value = "vectors")]
         directory: PathBuf,
     },
+}
+
+#[derive(Args)]
+pub(crate) struct FuzzSeedsArgs {
+    /// The directory of the corpora
+    #[arg(default_value = "fuzz/corpus")]
+    pub(crate) directory: PathBuf,
 }
 
 #[derive(Args)]

@@ -60,6 +60,11 @@ pub fn proof_structured_on<S: Steps + Clone>(steps: &S, octets: &[u8]) {
     trial.hold_to(&verdict, &plan, &scene, &story);
 }
 
+/// What the reference says of a request on a fresh connection.
+pub(super) fn verdict_on(presented: &Presented, exporters: &Exporters) -> Result<(), Refusal> {
+    Trial::new(ByTheDraft, presented, exporters).decide().map(drop)
+}
+
 /// A guard with one connection, and one request on it.
 struct Trial<'a, S: Steps> {
     guard: Guard<S>,
@@ -198,7 +203,7 @@ impl fmt::Display for Story<'_> {
 
 impl<'a> Scene<'a> {
     /// What the plan sends.
-    fn presented(&self) -> Presented {
+    pub(super) fn presented(&self) -> Presented {
         let mut presented = match self.plan.attack {
             Some(attack) => attack.presented(self),
             None => attack::present(self, self.proof(&self.setting(), self.token(), &self.plan.steps)),
