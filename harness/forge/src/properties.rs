@@ -5,6 +5,7 @@
 //! proptest, and both replay the same corpora. [`BUGS`] are verifiers that are wrong on purpose, which [`engine`] has to
 //! find with these functions and without a corpus.
 
+mod answer;
 mod attack;
 mod bugs;
 mod bytes;

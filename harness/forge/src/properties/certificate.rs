@@ -48,6 +48,8 @@ pub fn certificate_on(reader: CertificateReader<'_>, octets: &[u8]) {
     let again = PublicKey::from_spki_der(spki).map(|key| (key.kind(), key.material().to_vec()));
     assert!(again.as_ref().ok() == Some(&found), "CERTIFICATE: its key alone is {again:?}\n{}", story());
     for algorithm in Algorithm::ALL {
+        let named = Algorithm::from_name(&algorithm.to_string());
+        assert!(named == Some(algorithm), "CERTIFICATE: {algorithm} is {named:?}");
         let fits = algorithms(found.0).contains(&algorithm.name());
         assert!(algorithm.fits(found.0) == fits, "CERTIFICATE: {algorithm} fits {}: {}", found.0, !fits);
     }

@@ -7,7 +7,8 @@ use std::fmt;
 
 use arbitrary::{Arbitrary as _, Unstructured};
 use ekmcheck_binding::{
-    crypto::{AwsLc, RustCrypto, SignatureVerifier as _},
+    algorithm::Algorithm,
+    crypto::{AwsLc, RustCrypto, SignatureVerifier},
     proof::Proof,
     refusal::{Check, Refusal},
     steps::algorithm_of,
@@ -64,6 +65,10 @@ pub fn differential(octets: &[u8]) {
     let certificate = &presented.client.identity.certificate;
     let Ok(algorithm) = algorithm_of(&proof, certificate) else { return };
     let message = proof.signing_input.as_bytes();
+    for other in Algorithm::ALL.into_iter().filter(|other| !other.fits(certificate.key().kind())) {
+        let verify = |one: &dyn SignatureVerifier| one.verify(other, certificate.key(), message, &proof.signature);
+        assert!(!verify(&AwsLc) && !verify(&RustCrypto), "BYPASS: {other} does not fit\n{:?}", presented.field);
+    }
     let by_aws = AwsLc.verify(algorithm, certificate.key(), message, &proof.signature);
     let by_rust = RustCrypto.verify(algorithm, certificate.key(), message, &proof.signature);
     assert!(by_aws == by_rust, "SPLIT: AWS-LC says {by_aws}, RustCrypto {by_rust}\n{:?}", presented.field);

@@ -3,12 +3,14 @@
 use arbitrary::{Arbitrary, Result as Read, Unstructured};
 use ekmcheck_binding::{
     guard::{AccessTokens, Guard, Policy, Request, ValidToken},
+    json::Object,
     refusal::{Check, Refusal},
     steps::{ByTheDraft, Steps},
     target::Target,
 };
 
 use super::{
+    answer,
     plan::{Plan, pick},
     stage::{AUTHORITY, METHOD, NOW, PATHS, Presented, Scene, stage},
 };
@@ -50,12 +52,22 @@ pub fn fields_on<S: Steps + Clone>(steps: &S, octets: &[u8]) {
         proofs: &proofs,
     };
     let guard = Guard::new(steps.clone(), Policy::default());
-    let verdict = guard.decide(&right.connection(&stage().here), &request, &Tokens, NOW as f64);
-    let faultless = wanted_token == Ok(&right.token.text) && wanted_proof == Ok(Some(&right.field));
-    match (verdict.map(drop), faultless) {
-        (Ok(()), true) | (Err(_), false) => {}
-        (Ok(()), false) => assert!(faultless, "BYPASS: accepted{}", story()),
-        (Err(refusal), true) => assert!(!faultless, "DOS: refused by {refusal}{}", story()),
+    let connection = right.connection(&stage().here);
+    let told = format!("{connection:?}");
+    assert!(told.contains("ExporterValue(..)"), "SECRET: the exporter value is printed: {told}");
+    // A token that asks for nothing needs no proof, and a proof that comes all the same has to be right.
+    for bound in [true, false] {
+        let verdict = guard.decide(&connection, &request, &Tokens { bound }, NOW as f64);
+        if let Err(refusal) = &verdict {
+            answer::hold_to(&guard, refusal);
+        }
+        let proof = wanted_proof == Ok(Some(&right.field)) || !bound && wanted_proof == Ok(None);
+        let faultless = wanted_token == Ok(&right.token.text) && proof;
+        match (verdict.map(drop), faultless) {
+            (Ok(()), true) | (Err(_), false) => {}
+            (Ok(()), false) => assert!(faultless, "BYPASS: accepted{}", story()),
+            (Err(refusal), true) => assert!(!faultless, "DOS: refused by {refusal}{}", story()),
+        }
     }
 }
 
@@ -202,14 +214,17 @@ fn right() -> &'static Presented {
     })
 }
 
-struct Tokens;
+struct Tokens {
+    /// Whether the token asks for binding.
+    bound: bool,
+}
 
 impl AccessTokens for Tokens {
     fn validate(&self, token: &str, _: f64) -> Result<ValidToken, Refusal> {
-        if token == right().token.text {
-            right().token.valid.clone()
-        } else {
-            Err(Refusal::new(Check::Token, "unknown"))
+        if token != right().token.text {
+            return Err(Refusal::new(Check::Token, "unknown"));
         }
+        let valid = right().token.valid.clone();
+        if self.bound { valid } else { valid.map(|valid| ValidToken { claims: Object::default(), ..valid }) }
     }
 }

@@ -18,6 +18,7 @@ use ekmcheck_binding::{
 };
 
 use super::{
+    answer,
     plan::{Plan, pick},
     stage::{AUTHORITY, Client, NOW, PATHS, Scene, Token, stage},
 };
@@ -263,6 +264,7 @@ impl World {
         match &verdict {
             Ok(_) => assert!(faults.is_empty(), "BYPASS: accepted in spite of {faults:?}\n{}", story()),
             Err(refusal) => {
+                answer::hold_to(guard, refusal);
                 assert!(!faults.is_empty(), "DOS: refused by {refusal}\n{}", story());
                 let check = refusal.check();
                 assert!(faults.contains(&check), "BLAME: refused by {check} instead of {faults:?}\n{}", story());

@@ -1,6 +1,7 @@
 //! Where a campaign starts: one input for each thing that is known to be worth trying.
 
 use arbitrary::{Arbitrary as _, Unstructured};
+use ekmcheck_binding::algorithm::{Algorithm, KeyKind};
 
 use super::{
     attack::ATTACKS,
@@ -72,6 +73,12 @@ pub(super) fn proof_structured() -> Vec<Seed> {
     for (index, row) in (0..).zip(&stage().text_rows) {
         let client = (0..).zip(USUAL).find(|(_, name)| *name == row.client).map_or(0, |(index, _)| index);
         add("row", row.name, &[client, ALL_CLAIMS, 0, 0, 0, 1, REWRITE, 0, index]);
+    }
+    // Every name that fits an RSA key, with the signature that it means.
+    let rsa = (0..).zip(USUAL).find(|(_, name)| *name == "rsa2048").map_or(0, |(index, _)| index);
+    for (index, algorithm) in (0..).zip(Algorithm::ALL).filter(|(_, algorithm)| algorithm.fits(KeyKind::Rsa(2048))) {
+        let set = [0, 2, 0, 1, 0, 0, 0, index];
+        add("alg", algorithm.name(), &[&[rsa, ALL_CLAIMS, 0, 0, 0, 2][..], &set, &[0, 7, 0, index]].concat());
     }
     // The boundaries of all common types of number.
     for (index, number) in (0..).zip(JSON).take_while(|(_, text)| *text != "null") {
@@ -179,6 +186,14 @@ mod tests {
                 "client" => plan.client.to_owned(),
                 "token" => stage().token_rows[plan.token - 1].name.to_owned(),
                 "attack" => plan.attack.unwrap().name.to_owned(),
+                "alg" => match &plan.steps[..] {
+                    [Step::Member(Part::Header, "alg", Op::Set(Value::Text(text))), Step::Signer(_, algorithm)]
+                        if algorithm.name() == *text =>
+                    {
+                        (*text).to_owned()
+                    }
+                    _ => format!("{plan:?}"),
+                },
                 "iat" => match &plan.steps[..] {
                     [Step::Member(Part::Claims, "iat", Op::Set(Value::Json(text)))] => (*text).to_owned(),
                     _ => format!("{plan:?}"),

@@ -12,7 +12,7 @@ use ekmcheck_binding::{
 };
 
 use super::{
-    attack, oracle,
+    answer, attack, oracle,
     plan::Plan,
     stage::{AUTHORITY, METHOD, NOW, Presented, Scene},
     strict,
@@ -50,6 +50,7 @@ pub fn proof_structured_on<S: Steps + Clone>(steps: &S, octets: &[u8]) {
     match &verdict {
         Ok(_) => assert!(faults.is_empty(), "BYPASS: accepted in spite of {faults:?}\n{}", story()),
         Err(refusal) => {
+            answer::hold_to(&trial.guard, refusal);
             assert!(!faults.is_empty(), "DOS: refused by {refusal}\n{}", story());
             let check = refusal.check();
             assert!(faults.contains(&check), "BLAME: refused by {check} instead of {faults:?}\n{}", story());
