@@ -21,7 +21,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use ekmcheck_report::ReportFormat;
 use ekmcheck_suite::case::{Basis, Level, Transport};
 
-use crate::{init::InitArgs, serve::ServeArgs, target::NetworkArgs};
+use crate::{fuzz_seeds::FuzzSeedsArgs, init::InitArgs, serve::ServeArgs, target::NetworkArgs};
 
 /// Conformance suite and fuzzing harness for TLS-session-bound access tokens
 /// (draft-mw-oauth-tls-session-bound-tokens). Without a command: the whole suite on the embedded reference.

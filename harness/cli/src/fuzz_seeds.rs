@@ -1,9 +1,19 @@
 //! `ekmcheck fuzz-seeds`.
 
+use std::path::PathBuf;
+
+use clap::Args;
 use ekmcheck_forge::properties as of_forge;
 use ekmcheck_suite::properties as of_suite;
 
-use crate::{Trouble, args::FuzzSeedsArgs, print, run};
+use crate::{Trouble, print, run};
+
+#[derive(Args)]
+pub(crate) struct FuzzSeedsArgs {
+    /// The directory of the corpora
+    #[arg(default_value = "fuzz/corpus")]
+    pub(crate) directory: PathBuf,
+}
 
 /// Writes the inputs that fuzzing starts with, a folder for each target: the same files at every run.
 pub(crate) fn fuzz_seeds(args: &FuzzSeedsArgs) -> Result<u8, Trouble> {

@@ -203,7 +203,7 @@ struct Model {
 fn entry(key: usize) -> EntryKey {
     let mut proof = [0; 32];
     proof.iter_mut().zip((key % 3 + key / 6 * 3).to_be_bytes()).for_each(|(to, from)| *to = from);
-    EntryKey { ath: TokenHash::of(if key / 3 % 2 == 0 { "one" } else { "other" }), proof }
+    EntryKey { ath: TokenHash::of(if (key / 3).is_multiple_of(2) { "one" } else { "other" }), proof }
 }
 
 impl Model {

@@ -80,7 +80,7 @@ fn token_in<'a>(values: &[&'a [u8]]) -> Result<&'a str, Check> {
     };
     let end = value.bytes().position(|octet| octet == b' ').unwrap_or(value.len());
     let (scheme, rest) = value.split_at(end);
-    if scheme.to_ascii_lowercase() != "bearer" {
+    if !scheme.eq_ignore_ascii_case("bearer") {
         return Err(Check::Credentials);
     }
     let token = rest.trim_start_matches(' ').trim_end_matches(' ');

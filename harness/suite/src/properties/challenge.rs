@@ -20,7 +20,7 @@ pub fn challenge_on(reader: &dyn Fn(&str) -> Result<Vec<Challenge>, String>, oct
         for (name, value) in &challenge.parameters {
             assert!(challenge.parameter(name) == Some(value), "CHALLENGE: {name} is not found again\n{text:?}");
         }
-        assert!(challenge.is_bearer() == (challenge.scheme.to_ascii_lowercase() == "bearer"), "CHALLENGE: {text:?}");
+        assert!(challenge.is_bearer() == challenge.scheme.eq_ignore_ascii_case("bearer"), "CHALLENGE: {text:?}");
     }
     let written = written(&challenges);
     let again = reader(&written);
