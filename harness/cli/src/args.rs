@@ -21,7 +21,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use ekmcheck_report::ReportFormat;
 use ekmcheck_suite::case::{Basis, Level, Transport};
 
-use crate::{init::InitArgs, serve::ServeArgs, target::NetworkArgs};
+use crate::{fuzz_seeds::FuzzSeedsArgs, init::InitArgs, serve::ServeArgs, target::NetworkArgs};
 
 /// Conformance suite and fuzzing harness for TLS-session-bound access tokens
 /// (draft-mw-oauth-tls-session-bound-tokens). Without a command: the whole suite on the embedded reference.
@@ -87,6 +87,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         action: AdapterAction,
     },
+    /// Write the inputs that fuzzing starts with, a folder for each target
+    FuzzSeeds(FuzzSeedsArgs),
     /// Print the JSON Schema of a format
     Schema(SchemaArgs),
     /// Print shell completions
@@ -390,6 +392,13 @@ pub(crate) struct SelftestArgs {
     /// Where `kill-matrix.json` goes
     #[arg(long, value_name = "DIR", default_value = "ekmcheck-report")]
     pub(crate) report: PathBuf,
+}
+
+#[derive(Args)]
+pub(crate) struct FuzzSeedsArgs {
+    /// The directory of the corpora
+    #[arg(default_value = "fuzz/corpus")]
+    pub(crate) directory: PathBuf,
 }
 
 #[derive(Args)]

@@ -8,6 +8,7 @@ mod bundle;
 mod compare;
 mod doctor;
 mod fuzz;
+mod fuzz_seeds;
 mod init;
 mod list;
 mod plan;
@@ -72,6 +73,7 @@ fn main() -> ExitCode {
         Some(Command::Init(args)) => init::init(&args),
         Some(Command::Serve(args)) => serve::serve(&args),
         Some(Command::Vectors { action }) => vectors::vectors(&action),
+        Some(Command::FuzzSeeds(args)) => fuzz_seeds::fuzz_seeds(&args),
         Some(Command::Schema(args)) => schema::schema(&args),
         Some(Command::Completions { shell }) => {
             clap_complete::generate(shell, &mut Cli::command(), "ekmcheck", &mut std::io::stdout());

@@ -289,10 +289,15 @@ pub(crate) fn json(value: &impl serde::Serialize) -> Result<String, Trouble> {
 
 /// Writes a file below a directory that is made if need be.
 pub(crate) fn write_file(directory: &Path, name: &str, text: &str) -> Result<(), Trouble> {
+    write_octets(directory, name, text.as_bytes())
+}
+
+/// As [`write_file`], for what is no text.
+pub(crate) fn write_octets(directory: &Path, name: &str, octets: &[u8]) -> Result<(), Trouble> {
     let path = directory.join(name);
     let trouble = |e: std::io::Error| Trouble::Given(format!("{}: {e}", path.display()));
     fs::create_dir_all(directory).map_err(trouble)?;
-    fs::File::create(&path).and_then(|mut f| f.write_all(text.as_bytes())).map_err(trouble)
+    fs::File::create(&path).and_then(|mut f| f.write_all(octets)).map_err(trouble)
 }
 
 /// Finds out that a file cannot be written before the work whose result it is to hold.

@@ -4,7 +4,6 @@
 #![expect(clippy::unwrap_used, reason = "a helper that fails is a failing test")]
 
 use std::{
-    collections::BTreeSet,
     fs,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
@@ -12,15 +11,13 @@ use std::{
 
 use ekmcheck_binding::{
     base64url,
-    cache::{EntryKey, Scope},
-    confirmation::Confirmation,
-    digest::TokenHash,
-    guard::Connection,
     proof::Proof,
     refusal::{Check, Refusal},
     steps::{ByTheDraft, Moment, Steps},
 };
-use ekmcheck_forge::properties::{TARGETS, Target, proof_bytes, proof_bytes_on, proof_structured, proof_structured_on};
+use ekmcheck_forge::properties::{
+    BUGS, TARGETS, Target, engine::Inputs, proof_bytes, proof_bytes_on, proof_structured, proof_structured_on,
+};
 use proptest::{
     collection::vec,
     prelude::*,
@@ -140,7 +137,7 @@ fn every_corpus_holds() {
 /// The seeds are named after rows of the table and refer to them by number: a new row moves them.
 #[test]
 fn the_seeds_in_the_corpora_are_current() {
-    const COMMAND: &str = "cargo run -p ekmcheck-forge --example seeds --features properties -- fuzz/corpus";
+    const COMMAND: &str = "cargo run --release -- fuzz-seeds";
     for target in TARGETS {
         for (name, octets) in (target.seeds)() {
             let path = fuzz().join("corpus").join(target.name).join(name);
@@ -153,25 +150,6 @@ fn the_seeds_in_the_corpora_are_current() {
 fn every_regression_holds() {
     for target in TARGETS {
         replay(&target, &fuzz().join("regressions").join(target.name));
-    }
-}
-
-/// A target without a corpus is not replayed, and a corpus without a target has rotted.
-#[test]
-fn properties_targets_and_corpora_are_the_same_set() {
-    let names = |folder: &str, wanted: fn(&Path) -> bool| -> BTreeSet<String> {
-        let entries = fs::read_dir(fuzz().join(folder)).unwrap().map(|entry| entry.unwrap().path());
-        let stems = entries.filter(|path| wanted(path)).map(|path| path.file_stem().unwrap().to_owned());
-        stems.map(|stem| stem.into_string().unwrap()).collect()
-    };
-    let properties: BTreeSet<String> = TARGETS.iter().map(|t| t.name.to_owned()).collect();
-    assert_eq!(names("fuzz_targets", |_| true), properties);
-    assert_eq!(names("corpus", |_| true), properties);
-    let regressions = names("regressions", |path| path.is_dir());
-    assert!(regressions.is_subset(&properties), "{regressions:?}");
-    let manifest = fs::read_to_string(fuzz().join("Cargo.toml")).unwrap();
-    for name in &properties {
-        assert!(manifest.contains(&format!("\"{name}\"")), "fuzz/Cargo.toml does not build {name}");
     }
 }
 
@@ -205,67 +183,39 @@ fn a_guard_that_leaves_out_a_check_is_found() {
     assert!(!is_found(&ByTheDraft));
 }
 
-/// Guards that are wrong in another way.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Wrong {
-    NoneIsAnAlgorithm,
-    ScopeWithoutExporter,
-    EntryWithoutProof,
-    EntryWithoutToken,
-    NothingIsBound,
-    ProofIsTrimmed,
-}
-
-impl Steps for Wrong {
-    fn alg(&self, proof: &Proof, connection: &Connection, token: &str) -> Result<(), Refusal> {
-        match *self {
-            Self::NoneIsAnAlgorithm if proof.signature.is_empty() => Ok(()),
-            _ => ByTheDraft.alg(proof, connection, token),
-        }
-    }
-
-    fn signature(&self, proof: &Proof, connection: &Connection, token: &str) -> Result<(), Refusal> {
-        match *self {
-            Self::NoneIsAnAlgorithm if proof.signature.is_empty() => Ok(()),
-            _ => ByTheDraft.signature(proof, connection, token),
-        }
-    }
-
-    fn scope(&self, connection: &Connection) -> Scope {
-        let scope = ByTheDraft.scope(connection);
-        if *self == Self::ScopeWithoutExporter { Scope { exporter: [0; 32], ..scope } } else { scope }
-    }
-
-    fn entry(&self, ath: &TokenHash, proof: &str) -> EntryKey {
-        let entry = ByTheDraft.entry(ath, proof);
-        match self {
-            Self::EntryWithoutProof => EntryKey { proof: [0; 32], ..entry },
-            Self::EntryWithoutToken => EntryKey { ath: TokenHash::of(""), ..entry },
-            _ => entry,
-        }
-    }
-
-    fn confirmation(&self, claims: &ekmcheck_binding::json::Object) -> Result<Confirmation, Refusal> {
-        if *self == Self::NothingIsBound { Ok(Confirmation::Unbound) } else { Confirmation::from_claims(claims) }
-    }
-
-    fn parse(&self, text: &str) -> Result<Proof, Refusal> {
-        let text = if *self == Self::ProofIsTrimmed { text.trim_end_matches('=') } else { text };
-        Proof::parse(text)
-    }
-}
-
+/// In a debug build, and in a second or so: what takes longer is for `examples/seeded-bugs.rs`, which has a minute for each.
 #[test]
-fn a_guard_that_is_wrong_in_another_way_is_found() {
-    for wrong in [
-        Wrong::NoneIsAnAlgorithm,
-        Wrong::ScopeWithoutExporter,
-        Wrong::EntryWithoutProof,
-        Wrong::EntryWithoutToken,
-        Wrong::NothingIsBound,
-        Wrong::ProofIsTrimmed,
-    ] {
-        assert!(is_found(&wrong), "{wrong:?}");
+fn verifiers_that_are_wrong_are_found_from_nothing() {
+    const INPUTS: usize = 400;
+    let found: Vec<&str> = BUGS
+        .iter()
+        .filter(|bug| Inputs::new(1).take(INPUTS).any(|octets| bug.is_found_by(&octets)))
+        .map(|bug| bug.name)
+        .collect();
+    assert!(found.len() >= 20, "{found:#?}");
+}
+
+/// With what a campaign starts from, every one of them.
+#[test]
+fn verifiers_that_are_wrong_are_found_with_seeds() {
+    let missed: Vec<&str> = BUGS
+        .iter()
+        .filter(|bug| {
+            let seeds = seeds(bug.target).into_iter();
+            !seeds.chain(Inputs::new(2).take(300)).any(|octets| bug.is_found_by(&octets))
+        })
+        .map(|bug| bug.name)
+        .collect();
+    assert!(missed.len() <= BUGS.len() / 4, "{missed:#?}");
+}
+
+/// The engine of the seeded bugs finds nothing in the reference.
+#[test]
+fn every_target_holds_on_the_engines_inputs() {
+    for target in TARGETS {
+        for octets in Inputs::new(3).take(300) {
+            (target.check)(&octets);
+        }
     }
 }
 

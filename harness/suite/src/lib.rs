@@ -14,6 +14,8 @@ pub mod judge;
 pub mod load;
 pub mod outcome;
 pub mod play;
+#[cfg(feature = "properties")]
+pub mod properties;
 pub mod report;
 pub mod requirement;
 pub mod transcript;

@@ -203,6 +203,16 @@ impl VerifyingKey {
         Ok(Self { kind: key.kind(), raw, key: parsed })
     }
 
+    /// None for P-521.
+    pub(super) fn for_jsonwebtoken(&self) -> Option<&DecodingKey> {
+        self.key.as_ref()
+    }
+
+    /// The key's bits: a point, the octets of Ed25519, or `RSAPublicKey` in DER.
+    pub(super) fn raw(&self) -> &[u8] {
+        &self.raw
+    }
+
     /// The algorithms that a proof by this key may name.
     fn algorithms(&self) -> &'static [&'static str] {
         match self.kind {

@@ -86,6 +86,22 @@ impl<'a> Arbitrary<'a> for Plan {
     }
 }
 
+impl Plan {
+    /// The right exchange of the usual client, without any change.
+    pub(super) fn right() -> Self {
+        Self {
+            client: USUAL[0],
+            claims: PerRequest::default(),
+            path: 0,
+            token: 0,
+            attack: None,
+            steps: Vec::new(),
+            rewrites: Vec::new(),
+            bit: 0,
+        }
+    }
+}
+
 impl fmt::Debug for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0.name)

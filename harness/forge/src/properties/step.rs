@@ -22,6 +22,8 @@ pub(super) enum Step {
     Spelling(Part, Spelling),
     /// Something before and something after the JSON text.
     Around(Part, &'static str, &'static str),
+    /// Something in place of the last character, which is a brace.
+    Ending(Part, &'static str),
     Signer(By, Algorithm),
 }
 
@@ -82,6 +84,8 @@ const AROUND: [(&str, &str); 12] = [
     ("\"", "\""),
 ];
 
+const ENDINGS: [&str; 8] = [",}", "", "}}", " }", ",\"foo\":{}}", "\n}", ",\"\":null}", "]"];
+
 const HMAC_KEYS: [&str; 6] = ["certificate", "spki", "material", "exporter", "token", "nothing"];
 
 const LENGTHS: [usize; 8] = [64, 0, 1, 63, 65, 96, 132, 256];
@@ -125,11 +129,13 @@ impl Step {
 
     fn spelled(u: &mut Unstructured<'_>) -> Result<Self> {
         let part = if pick(u, 2)? == 0 { Part::Claims } else { Part::Header };
-        Ok(if pick(u, 2)? == 0 {
-            Self::Spelling(part, *u.choose(&SPELLINGS)?)
-        } else {
-            let (before, after) = *u.choose(&AROUND)?;
-            Self::Around(part, before, after)
+        Ok(match pick(u, 3)? {
+            0 => Self::Spelling(part, *u.choose(&SPELLINGS)?),
+            1 => {
+                let (before, after) = *u.choose(&AROUND)?;
+                Self::Around(part, before, after)
+            }
+            _ => Self::Ending(part, u.choose(&ENDINGS)?),
         })
     }
 
@@ -176,6 +182,12 @@ impl Step {
                 let document = part.of(proof);
                 let octets = document.octets();
                 document.set_octets([before.as_bytes(), &octets[..], after.as_bytes()].concat());
+            }
+            Self::Ending(part, end) => {
+                let document = part.of(proof);
+                let octets = document.octets();
+                let but_the_last = octets.split_last().map_or(&[][..], |(_, rest)| rest);
+                document.set_octets([but_the_last, end.as_bytes()].concat());
             }
             Self::Signer(by, algorithm) => {
                 proof.algorithm = *algorithm;

@@ -7,6 +7,7 @@ use base64::{
     alphabet::URL_SAFE,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
+use ekmcheck_binding::json::{self, Value as Read};
 use serde::{
     Deserialize, Deserializer,
     de::{Error, MapAccess, SeqAccess, Visitor},
@@ -109,6 +110,36 @@ fn depth(value: &Value) -> usize {
         Value::Array(elements) if !elements.is_empty() => 1 + depth_of(elements.iter()),
         Value::Object(members) if !members.is_empty() => 1 + depth_of(members.values()),
         _ => 0,
+    }
+}
+
+/// The members of an object in their order, with those that come twice. Only for readers that are wrong on purpose.
+pub(super) fn members(octets: &[u8]) -> Option<Vec<(String, Read)>> {
+    let Members(members) = serde_json::from_slice(octets).ok()?;
+    members.into_iter().map(|(name, value)| json::parse(value.to_string().as_bytes()).ok().map(|v| (name, v))).collect()
+}
+
+struct Members(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visit;
+        impl<'de> Visitor<'de> for Visit {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(Visit)
     }
 }
 

@@ -12,7 +12,7 @@ use ekmcheck_binding::{
 };
 
 use super::{
-    attack, oracle,
+    answer, attack, oracle,
     plan::Plan,
     stage::{AUTHORITY, METHOD, NOW, Presented, Scene},
     strict,
@@ -50,6 +50,7 @@ pub fn proof_structured_on<S: Steps + Clone>(steps: &S, octets: &[u8]) {
     match &verdict {
         Ok(_) => assert!(faults.is_empty(), "BYPASS: accepted in spite of {faults:?}\n{}", story()),
         Err(refusal) => {
+            answer::hold_to(&trial.guard, refusal);
             assert!(!faults.is_empty(), "DOS: refused by {refusal}\n{}", story());
             let check = refusal.check();
             assert!(faults.contains(&check), "BLAME: refused by {check} instead of {faults:?}\n{}", story());
@@ -58,6 +59,11 @@ pub fn proof_structured_on<S: Steps + Clone>(steps: &S, octets: &[u8]) {
     let again = Trial::new(steps.clone(), &presented, &scene.stage.here).decide();
     assert!(again == verdict, "FLAKY: first {verdict:?}, then {again:?}\n{}", story());
     trial.hold_to(&verdict, &plan, &scene, &story);
+}
+
+/// What the reference says of a request on a fresh connection.
+pub(super) fn verdict_on(presented: &Presented, exporters: &Exporters) -> Result<(), Refusal> {
+    Trial::new(ByTheDraft, presented, exporters).decide().map(drop)
 }
 
 /// A guard with one connection, and one request on it.
@@ -198,7 +204,7 @@ impl fmt::Display for Story<'_> {
 
 impl<'a> Scene<'a> {
     /// What the plan sends.
-    fn presented(&self) -> Presented {
+    pub(super) fn presented(&self) -> Presented {
         let mut presented = match self.plan.attack {
             Some(attack) => attack.presented(self),
             None => attack::present(self, self.proof(&self.setting(), self.token(), &self.plan.steps)),

@@ -67,7 +67,7 @@ choices!(
 );
 choices!(
     /// How octets are written.
-    Encoding: Base64url, Padded, StandardAlphabet, Hex, UpperHex, UnusedBits, OneShort, OneMore, Newline
+    Encoding: Base64url, Padded, StandardAlphabet, Hex, UpperHex, UnusedBits, OneShort, OneMore, Newline, LastBitTurned
 );
 choices!(
     /// Which connection.
@@ -90,6 +90,8 @@ impl Value {
             (other, _) => other,
         };
         Ok(match sort {
+            // Half of them about the edges of the window, as they stand.
+            0 if pick(u, 2)? == 0 => Self::Time(*u.choose(OFFSETS.get(..10).unwrap_or(&OFFSETS))?, Form::Integer),
             0 => Self::Time(*u.choose(&OFFSETS)?, *u.choose(Form::ALL)?),
             1 => Self::Exported(
                 *u.choose(Connection::ALL)?,
@@ -215,6 +217,11 @@ impl Encoding {
             Self::UnusedBits => other_spelling(&encode(octets)),
             Self::OneShort => encode(octets.split_last().map_or(&[], |(_, rest)| rest)),
             Self::OneMore => encode(&[octets, &[0]].concat()),
+            Self::LastBitTurned => {
+                let mut octets = octets.to_vec();
+                octets.iter_mut().last().into_iter().for_each(|last| *last ^= 1);
+                encode(&octets)
+            }
             Self::Newline => format!("{}\n", encode(octets)),
         }
     }

@@ -71,7 +71,7 @@ pub(super) const TARGETS: [&str; 38] = [
 
 pub(super) const IDENTIFIERS: [&str; 6] = ["the-same-identifier", "another", "", "\0", "\u{1f511}", " "];
 
-pub(super) const OFFSETS: [i64; 18] = [
+pub(super) const OFFSETS: [i64; 20] = [
     0,
     -1,
     1,
@@ -86,6 +86,8 @@ pub(super) const OFFSETS: [i64; 18] = [
     3600,
     -NOW,
     i64::MAX - NOW,
+    1 << 32,
+    i64::MIN,
     (1 << 31) - NOW,
     (1 << 32) - NOW,
     (1 << 53) - NOW,

@@ -1,0 +1,3 @@
+#!/bin/bash -eu
+# One script for both.
+exec "$SRC/ekmcheck/oss-fuzz/build.sh"
