@@ -395,13 +395,6 @@ pub(crate) struct SelftestArgs {
 }
 
 #[derive(Args)]
-pub(crate) struct FuzzSeedsArgs {
-    /// The directory of the corpora
-    #[arg(default_value = "fuzz/corpus")]
-    pub(crate) directory: PathBuf,
-}
-
-#[derive(Args)]
 pub(crate) struct SchemaArgs {
     /// The format
     #[arg(value_enum)]
