@@ -261,10 +261,15 @@ async fn after_a_silent_end_the_same_source_port_connects_again() {
     let pki = Pki::new();
     let mut running = start_with(&pki, Limits::default()).await;
     let tls = ClientTls::prepare(client(&pki)).unwrap();
-    let (mut source_port, mut seen) = (None, Vec::new());
+    let (mut source_port, mut seen, mut came_again) = (None, Vec::new(), 0);
     for _ in 0..4 {
         let options = ConnectOptions { source_port, ..ConnectOptions::default() };
-        let mut connection = connect(&tls, running.server.addr(), "localhost", options).await.unwrap();
+        let mut connection = match connect(&tls, running.server.addr(), "localhost", options).await {
+            // Another test may have been given the port.
+            Err(WireError::Connect(_)) if source_port.take().is_some() => continue,
+            other => other.unwrap(),
+        };
+        came_again += usize::from(source_port.is_some());
         let there = running.opened().await;
         connection.send(get("/")).await.unwrap();
         running.request().await;
@@ -276,7 +281,8 @@ async fn after_a_silent_end_the_same_source_port_connects_again() {
         connection.close(How::Reset).await.unwrap();
     }
     // The server has heard nothing of the ends.
-    assert_eq!(running.server.connections(), 4);
+    assert_eq!(running.server.connections(), seen.len());
+    assert!(came_again > 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,6 +7,7 @@ mod exchange;
 mod handshake;
 mod life;
 mod raw;
+mod stop;
 mod upkeep;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
@@ -36,17 +37,10 @@ use canary::Canary;
 use credentials::Credentials;
 use exchange::{Ready, outgoing, reaction, without_secrets};
 use handshake::dial;
+use stop::Stop;
 
 /// The longest that one step may take on a subject that says nothing else.
 const STEP: Duration = Duration::from_secs(5);
-
-/// Why a play ended early.
-enum Stop {
-    /// This subject or library cannot do it.
-    NotTestable(String),
-    /// The surroundings failed.
-    Broken(String),
-}
 
 /// What a play is kept within.
 #[derive(Debug, Clone, Copy)]
@@ -57,7 +51,8 @@ pub(crate) struct Bounds {
     pub(crate) rounds: u32,
 }
 
-/// Goes through a play on a subject that was started for it.
+/// Goes through a play on a subject that was started for it. With it, whether it ended because of a port that others
+/// have: another try has another port.
 pub(crate) async fn play(
     world: &World,
     subject: &Started,
@@ -65,7 +60,8 @@ pub(crate) async fn play(
     transport: Transport,
     play: &Play,
     bounds: Bounds,
-) -> Transcript {
+) -> (Transcript, bool) {
+    let mut port_taken = false;
     let mut actor = Actor {
         world,
         subject,
@@ -84,17 +80,15 @@ pub(crate) async fn play(
     for (index, step) in play.steps.iter().enumerate() {
         if let Err(stop) = actor.step(index, step).await {
             actor.drain_sights();
-            actor.events.push(match stop {
-                Stop::NotTestable(why) => Event::NotTestable(why),
-                Stop::Broken(why) => Event::Broken(why),
-            });
+            port_taken = matches!(stop, Stop::PortTaken(_));
+            actor.events.push(stop.into());
             break;
         }
     }
     actor.drain_sights();
     actor.events.extend(actor.canary.as_ref().map(|canary| Event::Fetched(canary.was_touched())));
     actor.hang_up().await;
-    Transcript { case: case.id.clone(), transport, temper: play.temper, events: actor.events }
+    (Transcript { case: case.id.clone(), transport, temper: play.temper, events: actor.events }, port_taken)
 }
 
 fn resumes(step: &Step) -> Option<String> {
@@ -246,7 +240,7 @@ impl<'a> Actor<'a> {
             }
             Err(error) => {
                 return Err(match source_port {
-                    Some(port) => Stop::NotTestable(format!("port {port} cannot be used again here: {error}")),
+                    Some(port) => Stop::PortTaken(format!("port {port} cannot be used again here: {error}")),
                     None => Stop::Broken(format!("connect: {error}")),
                 });
             }

@@ -168,11 +168,13 @@ fn signatures(all: &[Played]) -> (usize, usize) {
     (made, verified)
 }
 
+/// How many ports are tried for a play in which a port has to come again.
+const PORTS: u32 = 6;
+
 async fn unit(world: &Arc<World>, plan: &Plan, case: &Case, transport: Transport, unique: &AtomicU64) -> Played {
     let mut transcripts = Vec::new();
     for play in case.plays(plan.subject.clock_moves()) {
         let of = |events| Transcript { case: case.id.clone(), transport, temper: play.temper, events };
-        let number = unique.fetch_add(1 << 12, Ordering::Relaxed);
         // Whoever waits for its turn has not begun.
         let connections = match world.controls.pace.connections(&play).await {
             Ok(held) => held,
@@ -185,12 +187,17 @@ async fn unit(world: &Arc<World>, plan: &Plan, case: &Case, transport: Transport
             tap.next_play();
         }
         let played = async {
-            let started = plan.subject.start(world, play.transports(transport), play.places()).await;
-            let started = started?;
-            let transcript =
-                actor::play(world, &started, case, transport, &play, Bounds { unique: number, rounds: plan.rounds })
-                    .await;
-            Ok::<_, String>(transcript)
+            let mut tries = PORTS;
+            loop {
+                // Another try says nothing that the subject has heard.
+                let bounds = Bounds { unique: unique.fetch_add(1 << 12, Ordering::Relaxed), rounds: plan.rounds };
+                let started = plan.subject.start(world, play.transports(transport), play.places()).await?;
+                let (transcript, port_taken) = actor::play(world, &started, case, transport, &play, bounds).await;
+                tries -= 1;
+                if !port_taken || tries == 0 {
+                    return Ok::<_, String>(transcript);
+                }
+            }
         };
         let broken = |why: String| of(vec![Event::Broken(why)]);
         let repeated = REPEATED * play.repeated().min(u32::from(u16::MAX));

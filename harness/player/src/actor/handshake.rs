@@ -18,7 +18,7 @@ use super::{Actor, Link, Stop};
 use crate::{fingerprint::named_exporters, subject::Party};
 
 /// How often a port that is in use is asked for again, and how long after.
-const AGAIN: (usize, Duration) = (200, Duration::from_millis(5));
+const AGAIN: (usize, Duration) = (60, Duration::from_millis(5));
 
 /// Connects. A port that another connection of this machine has just been given is soon free again.
 pub(super) async fn dial(
