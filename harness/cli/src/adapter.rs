@@ -4,7 +4,8 @@ mod check;
 
 use std::{
     collections::BTreeSet,
-    io,
+    fs, io,
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -68,7 +69,16 @@ fn all() -> Result<Vec<Vector>, Trouble> {
     Ok(made.vectors)
 }
 
-fn launch(command: &str, bounded: &BoundedArgs) -> Result<Launch, Trouble> {
+/// A vector from a file.
+fn read(path: &Path) -> Result<Vector, Trouble> {
+    let trouble = |what: String| {
+        Trouble::Given(format!("{}: {what}\n  mend: compare with vectors/schema/vector.schema.json", path.display()))
+    };
+    let text = fs::read_to_string(path).map_err(|e| trouble(e.to_string()))?;
+    serde_json::from_str(&text).map_err(|e| trouble(e.to_string()))
+}
+
+pub(crate) fn launch(command: &str, bounded: &BoundedArgs) -> Result<Launch, Trouble> {
     let words = shlex::split(command).filter(|words| !words.is_empty());
     Ok(Launch {
         words: words.ok_or_else(|| {
@@ -84,7 +94,11 @@ pub(crate) fn run(command: &str, args: &RunArgs) -> Result<u8, Trouble> {
     let begun = Instant::now();
     let started = now()?;
     let launch = launch(command, &args.adapter.bounded)?;
-    let vectors = all()?;
+    let frozen = all()?;
+    let vectors = match &args.adapter.vector[..] {
+        [] => frozen.clone(),
+        paths => paths.iter().map(|path| read(path)).collect::<Result<_, _>>()?,
+    };
     let live = scenarios::all(None)?;
     let cases: Vec<_> = vectors.iter().map(as_case).collect();
     let known = known(args, None, &cases, started)?;
@@ -92,7 +106,7 @@ pub(crate) fn run(command: &str, args: &RunArgs) -> Result<u8, Trouble> {
     let selected: BTreeSet<String> = selected.into_iter().map(|case| case.id).collect();
     let stands = Scenarios { cases, ..live };
 
-    let (asker, opened) = adapter::open(&launch, &vectors).map_err(|why| not_opened(command, &why))?;
+    let (asker, opened) = adapter::open(&launch, &frozen).map_err(|why| not_opened(command, &why))?;
     // Not before: a liar leaves no report that could be taken for one.
     writable(&args.report, "report.json")?;
     let vectors: Vec<Vector> = vectors.into_iter().filter(|v| selected.contains(&v.id)).collect();
@@ -119,6 +133,8 @@ pub(crate) fn run(command: &str, args: &RunArgs) -> Result<u8, Trouble> {
     let mut report =
         Report::new(&subject, vec![Transport::Offline], args.seed, cost, plan.vectors.len(), done.outcomes);
     report.adapter = Some(Adapter { command: command.to_owned(), about });
+    let files = args.adapter.vector.iter();
+    report.named_by = files.flat_map(|path| ["--vector".to_owned(), path.display().to_string()]).collect();
     report.started = Some(started);
     if let Some(list) = &known {
         report.set_baseline(list.judge(&report));
@@ -144,7 +160,7 @@ pub(crate) fn run(command: &str, args: &RunArgs) -> Result<u8, Trouble> {
     Ok(status(&report, args.strict))
 }
 
-fn not_opened(command: &str, why: &str) -> Trouble {
+pub(crate) fn not_opened(command: &str, why: &str) -> Trouble {
     let again = shlex::try_quote(command).map(|q| q.into_owned()).unwrap_or_default();
     Trouble::Given(format!(
         "--adapter {command}: {why}\n  nothing was played and nothing counts; mend it with the help of `ekmcheck adapter check {again}`"
@@ -152,7 +168,7 @@ fn not_opened(command: &str, why: &str) -> Trouble {
 }
 
 /// Set when the run is interrupted; what finished is then kept.
-fn interrupted() -> Result<Arc<AtomicBool>, Trouble> {
+pub(crate) fn interrupted() -> Result<Arc<AtomicBool>, Trouble> {
     let stop = Arc::new(AtomicBool::new(false));
     let (seen, runtime) = (stop.clone(), crate::run::runtime()?);
     std::thread::spawn(move || {

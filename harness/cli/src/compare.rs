@@ -5,11 +5,14 @@ use ekmcheck_suite::report::{Style, difference, merge as merged, summary};
 use crate::{
     Trouble,
     args::{DiffArgs, DiffFormat, Format, MergeArgs},
-    print, run, scenarios, select,
+    fuzz, print, run, scenarios, select,
 };
 
 /// Puts the reports of shards together; the exit status is that of the whole.
 pub(crate) fn merge(args: &MergeArgs) -> Result<u8, Trouble> {
+    if let Some(merged) = fuzz::merge(args) {
+        return merged;
+    }
     let mut reports = Vec::new();
     for path in &args.reports {
         reports.push((path.display().to_string(), select::report(path)?));

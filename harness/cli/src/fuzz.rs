@@ -1,15 +1,21 @@
-//! `ekmcheck fuzz`: a campaign on a live subject.
+//! `ekmcheck fuzz`: a campaign on a live subject or on a verifier library.
 
-use std::{fs, path::Path, sync::Arc, time::Duration};
+mod black_box;
+mod save;
 
-use ekmcheck_player::campaign::{Progress, Settings, campaign};
-use ekmcheck_suite::{
-    campaign::{Campaign, Ended, Weight},
-    report::plain,
+use std::{cell::Cell, fs, path::Path, sync::Arc, time::Duration};
+
+use ekmcheck_player::{
+    adapter::open,
+    campaign::{OnAdapter, Progress, Settings, campaign, on_adapter},
+    vectors,
 };
+use ekmcheck_suite::campaign::{Campaign, Ended};
+use serde_json::Value;
 
+pub(crate) use self::save::merge;
 use crate::{
-    Trouble,
+    Trouble, adapter,
     args::{Format, FuzzArgs},
     note, planned, print,
     run::{self, COLOURS},
@@ -21,6 +27,32 @@ const LINE: u64 = 5_000;
 
 /// Carries out a campaign; 1 where something is against a MUST.
 pub(crate) fn fuzz(args: &FuzzArgs) -> Result<u8, Trouble> {
+    if let Some(directory) = &args.output_dir {
+        return black_box::write(directory, args.input_dir.as_deref(), args.no_of_files, args.seed);
+    }
+    let mut done = match &args.adapter {
+        Some(command) => of_adapter(command, args)?,
+        None => of_server(args)?,
+    };
+    done.named_by = named_by(args);
+    done.machine = machine();
+    let path = save::save(&args.report, &done)?;
+    match args.format {
+        Format::Json => print(&run::json(&done)?),
+        Format::Human => print(&save::told(&done, &path, COLOURS)),
+    }
+    Ok(status(&done))
+}
+
+fn status(done: &Campaign) -> u8 {
+    match done.ended {
+        _ if done.violates() => 1,
+        Ended::ServerErrors | Ended::Refusing => 3,
+        _ => 0,
+    }
+}
+
+fn of_server(args: &FuzzArgs) -> Result<Campaign, Trouble> {
     let all = scenarios::all(None)?;
     let now = run::now()?;
     let plan = args.plan.as_deref().map(planned::read).transpose()?;
@@ -37,17 +69,14 @@ pub(crate) fn fuzz(args: &FuzzArgs) -> Result<u8, Trouble> {
     if transports.is_empty() {
         return Err(Trouble::Given("no transport is left: the plan names none of those that are asked for".to_owned()));
     }
-    let earlier = args.resume.as_deref().map(read).transpose()?;
-    let (corpus, replay) = match (&args.replay, &earlier) {
-        (Some(path), _) => (examples(&read(path)?), true),
-        (None, Some(earlier)) => (earlier.corpus.clone(), false),
-        (None, None) => (Vec::new(), false),
-    };
+    let (corpus, replay) = corpus(args)?;
+    run::writable(&args.report, save::REPORT)?;
     let world = world.with(run::controls(&args.bounds)?);
     let settings = Settings {
         subject,
         transports,
-        seed: args.seed,
+        seed: args.seed.unwrap_or(1),
+        shard: args.shard,
         requests: args.requests,
         time: args.seconds.map(Duration::from_secs),
         server_errors: args.stop_after_errors,
@@ -56,108 +85,97 @@ pub(crate) fn fuzz(args: &FuzzArgs) -> Result<u8, Trouble> {
         replay,
         fail_fast: args.fail_fast,
     };
-    fs::create_dir_all(&args.report).map_err(|e| Trouble::Given(format!("{}: {e}", args.report.display())))?;
-    let mut told = 0;
-    let progress = |at: Progress| {
-        if !args.quiet && at.requests >= told + LINE {
-            told = at.requests;
+    let interrupted = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    let told = progress(args.quiet);
+    run::runtime()?.block_on(campaign(&world, &settings, told, interrupted)).map_err(Trouble::Given)
+}
+
+fn of_adapter(command: &str, args: &FuzzArgs) -> Result<Campaign, Trouble> {
+    let made = vectors::generate().map_err(|e| Trouble::Harness(e.to_string()))?;
+    let (corpus, replay) = corpus(args)?;
+    let settings = OnAdapter {
+        launch: adapter::launch(command, &args.bounded)?,
+        command: command.to_owned(),
+        vectors: Arc::new(made.vectors),
+        seed: args.seed.unwrap_or(1),
+        shard: args.shard,
+        requests: args.requests,
+        time: args.seconds.map(Duration::from_secs),
+        restarts: args.restarts,
+        corpus,
+        replay,
+        fail_fast: args.fail_fast,
+    };
+    let refused = |why: String| adapter::not_opened(command, &why);
+    let opened = open(&settings.launch, &settings.vectors).map_err(refused)?;
+    // Not before: a liar leaves no report that could be taken for one.
+    run::writable(&args.report, save::REPORT)?;
+    let stop = adapter::interrupted()?;
+    on_adapter(&settings, opened, progress(args.quiet), &stop).map_err(refused)
+}
+
+/// A line now and then.
+fn progress(quiet: bool) -> impl FnMut(Progress) {
+    let told = Cell::new(0);
+    move |at: Progress| {
+        if !quiet && at.requests >= told.get() + LINE {
+            told.set(at.requests);
             let (violations, notes) = at.findings;
             note(&format!(
                 "{} requests, {} behaviours, {violations} findings against a MUST, {notes} others",
                 at.requests, at.behaviours
             ));
         }
-    };
-    let interrupted = async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
-    let done = run::runtime()?.block_on(campaign(&world, &settings, progress, interrupted));
-    let mut done = done.map_err(Trouble::Given)?;
-    done.named_by = named_by(args);
-    let path = args.report.join("campaign.json");
-    fs::write(&path, run::json(&done)?).map_err(|e| Trouble::Given(format!("{}: {e}", path.display())))?;
-    let summary = args.report.join("campaign.md");
-    let written = fs::write(&summary, ekmcheck_report::campaign(&done));
-    written.map_err(|e| Trouble::Given(format!("{}: {e}", summary.display())))?;
-    match args.format {
-        Format::Json => print(&run::json(&done)?),
-        Format::Human => print(&told_of(&done, &path)),
     }
-    Ok(match done.ended {
-        _ if done.violates() => 1,
-        Ended::ServerErrors | Ended::Refusing => 3,
-        _ => 0,
+}
+
+/// What to begin with, and whether that is all.
+fn corpus(args: &FuzzArgs) -> Result<(Vec<Value>, bool), Trouble> {
+    Ok(match (&args.replay, &args.resume) {
+        (Some(path), _) => (mutants(path)?, true),
+        (None, Some(earlier)) => (read(earlier)?.corpus, false),
+        (None, None) => (Vec::new(), false),
     })
 }
 
-fn read(path: &Path) -> Result<Campaign, Trouble> {
-    let trouble = |what: String| {
-        Trouble::Given(format!("{}: {what}\n  mend: give the campaign.json of an `ekmcheck fuzz`", path.display()))
-    };
-    let text = fs::read_to_string(path).map_err(|e| trouble(e.to_string()))?;
-    serde_json::from_str(&text).map_err(|e| trouble(e.to_string()))
+fn text_of(path: &Path) -> Result<String, Trouble> {
+    fs::read_to_string(path).map_err(|e| Trouble::Given(format!("{}: {e}", path.display())))
 }
 
-fn examples(campaign: &Campaign) -> Vec<serde_json::Value> {
-    campaign.findings.iter().flat_map(|f| &f.examples).map(|e| e.mutations.clone()).collect()
+/// Reads a `campaign.json`.
+fn read(path: &Path) -> Result<Campaign, Trouble> {
+    let trouble = |what| {
+        Trouble::Given(format!("{}: {what}\n  mend: give the campaign.json of an `ekmcheck fuzz`", path.display()))
+    };
+    serde_json::from_str(&text_of(path)?).map_err(trouble)
+}
+
+/// The examples of a campaign, or a mutant in a file of its own.
+fn mutants(path: &Path) -> Result<Vec<Value>, Trouble> {
+    match serde_json::from_str::<Value>(&text_of(path)?) {
+        Ok(mutant) if mutant.get("mutations").is_some() => Ok(vec![mutant]),
+        _ => Ok(read(path)?.findings.iter().flat_map(|f| &f.examples).map(|e| e.mutations.clone()).collect()),
+    }
 }
 
 fn named_by(args: &FuzzArgs) -> Vec<String> {
-    match (&args.plan, &args.network.bundle) {
-        (Some(plan), _) => vec![plan.display().to_string()],
-        (None, Some(bundle)) => {
-            let words = ["--subject", &args.subject, "--bundle", &bundle.display().to_string()];
-            words.map(str::to_owned).to_vec()
+    let words = match (&args.adapter, &args.plan, &args.network.bundle) {
+        (Some(command), ..) => vec!["--adapter", command],
+        (None, Some(plan), _) => return vec![plan.display().to_string()],
+        (None, None, Some(bundle)) => {
+            return ["--subject", &args.subject, "--bundle", &bundle.display().to_string()].map(str::to_owned).to_vec();
         }
-        (None, None) => vec!["--subject".to_owned(), args.subject.clone()],
-    }
+        (None, None, None) => vec!["--subject", &args.subject],
+    };
+    words.into_iter().map(str::to_owned).collect()
 }
 
-/// The campaign for a terminal.
-fn told_of(done: &Campaign, path: &Path) -> String {
-    let mut out = format!("subject: {}  seed: {}\n", plain(&done.subject), done.seed);
-    for finding in &done.findings {
-        let (colour, word) = match finding.weight {
-            Weight::Violation => (COLOURS.bad, "violation"),
-            Weight::Note => (COLOURS.doubtful, "note     "),
-        };
-        out.push_str(&format!("\n{colour}{word}{}  {}  seen {} times\n", COLOURS.reset, finding.id, finding.times));
-        if let Some(example) = finding.examples.first() {
-            out.push_str(&format!(
-                "  on {} after {} requests{}\n    reference {}\n    subject   {}\n    changes   {}\n",
-                example.transport.name(),
-                example.at_request,
-                if example.warm { ", behind a right request" } else { "" },
-                plain(&example.expected),
-                plain(&example.seen),
-                plain(&example.mutations["mutations"].to_string()),
-            ));
-        }
-    }
-    let ended = match done.ended {
-        Ended::Requests => "all requests were sent",
-        Ended::Time => "the time was over",
-        Ended::ServerErrors => "the subject answered with too many server errors",
-        Ended::Refusing => "the subject takes right requests no more",
-        Ended::Interrupted => "interrupted",
-    };
-    let violations = done.findings.iter().filter(|f| f.weight == Weight::Violation).count();
-    out.push_str(&format!(
-        "\n{} requests ({} mutants) on {} connections, {:.1} s, {:.0} a second; {ended}\n  {violations} findings against a MUST, {} others, {} different behaviours\n",
-        done.requests,
-        done.mutants,
-        done.connections,
-        done.seconds,
-        done.rate(),
-        done.findings.len() - violations,
-        done.novelty.last().map_or(0, |n| n.behaviours),
-    ));
-    let shown = path.display();
-    out.push_str(&format!("report: {shown}\n"));
-    if !done.findings.is_empty() {
-        out.push_str(&format!("again:  ekmcheck fuzz {} --replay {shown}\n", done.named_by.join(" ")));
-    }
-    out
+fn machine() -> String {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let build = if cfg!(debug_assertions) { "a build without optimisation" } else { "a release build" };
+    format!("{} {}, {cores} cores, {build}", std::env::consts::OS, std::env::consts::ARCH)
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use ekmcheck_forge::{alteration, pki};
+use ekmcheck_forge::{alteration, mutation, pki};
 use ekmcheck_suite::{
     ambiguity::Register,
     case::Case,
@@ -16,11 +16,11 @@ use crate::Trouble;
 static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../scenarios");
 
 /// The folder of the resource server's cases.
-const ROLE: &str = "resource-server";
+pub(crate) const ROLE: &str = "resource-server";
 /// The file of the ledger.
-const LEDGER: &str = "requirements.json";
+pub(crate) const LEDGER: &str = "requirements.json";
 /// The file of the ambiguities.
-const REGISTER: &str = "ambiguities.json";
+pub(crate) const REGISTER: &str = "ambiguities.json";
 
 /// All cases and the ledger.
 pub(crate) struct Scenarios {
@@ -47,6 +47,7 @@ pub(crate) fn all(directory: Option<&Path>) -> Result<Scenarios, Trouble> {
     let names = Names {
         alterations: alteration::table().map(|a| a.name.to_owned()).collect(),
         clients: pki::CLIENTS.iter().map(|n| (*n).to_owned()).collect(),
+        no_change: Some(mutation::complaint),
     };
     let (mut cases, mut faults) = (Vec::new(), Vec::new());
     for (path, text) in &files {

@@ -79,3 +79,154 @@ fn a_subject_that_takes_nothing_is_not_judged() {
     assert_eq!(done.status, 2, "{}{}", done.out, done.err);
     assert!(done.err.contains("ekmcheck doctor"), "{}", done.err);
 }
+
+/// Runs the tool as an adapter with something wrong.
+fn adapter(fault: &str) -> String {
+    let tool = shlex::try_quote(env!("CARGO_BIN_EXE_ekmcheck")).unwrap().into_owned();
+    if fault.is_empty() { format!("{tool} adapter serve") } else { format!("{tool} adapter serve --fault {fault}") }
+}
+
+#[test]
+fn a_verifier_library_without_a_check_is_found_out_within_two_thousand_questions() {
+    let scratch = Scratch::new("fuzz-adapter");
+    for check in ["ekm", "ath", "signature", "typ", "iat", "htm", "htu", "certificate", "x5t"] {
+        let subject = adapter(&format!("without-{check}"));
+        let words =
+            ["fuzz", "--adapter", &subject, "--requests", "2000", "--fail-fast", "--quiet", "--report", "found"];
+        let done = scratch.ekmcheck(&words);
+        let report = scratch.json("found/campaign.json");
+        let found: Vec<_> = report["findings"].as_array().unwrap().iter().map(|f| &f["id"]).collect();
+        // What a header names in `x5t#S256` is compared beside the certificate itself: to leave it out is a note.
+        let weighed = if check == "x5t" { 0 } else { 1 };
+        assert_eq!(done.status, weighed, "{check}: {}{}", done.out, done.err);
+        assert!(found.contains(&&Value::from(format!("bypass.{check}"))), "{check}: {found:?}");
+    }
+    let done =
+        scratch.ekmcheck(&["fuzz", "--adapter", &adapter(""), "--requests", "4000", "--quiet", "--report", "right"]);
+    assert_eq!(done.status, 0, "{}{}", done.out, done.err);
+    assert_eq!(scratch.json("right/campaign.json")["findings"], Value::Array(vec![]));
+}
+
+#[test]
+fn an_adapter_that_ends_or_lies_costs_nothing_that_was_found() {
+    let scratch = Scratch::new("fuzz-adapter-bad");
+    let run = |fault: &str, report: &str| {
+        let subject = adapter(fault);
+        scratch.ekmcheck(&[
+            "fuzz",
+            "--adapter",
+            &subject,
+            "--requests",
+            "600",
+            "--restarts",
+            "3",
+            "--quiet",
+            "--report",
+            report,
+        ])
+    };
+    let done = run("crash", "crash");
+    assert_eq!(done.status, 3, "{}{}", done.out, done.err);
+    let report = scratch.json("crash/campaign.json");
+    assert_eq!(report["ended"], "refusing");
+    assert!(report["mutants"].as_u64().unwrap() > 0);
+    for liar in ["accepts-all", "refuses-all", "echoes"] {
+        let done = run(liar, "liar");
+        assert_eq!(done.status, 2, "{liar}: {}", done.out);
+        assert!(!scratch.0.join("liar/campaign.json").exists(), "{liar}: nothing that could be taken for a report");
+    }
+}
+
+#[test]
+fn findings_are_files_that_the_player_takes() {
+    let scratch = Scratch::new("fuzz-files");
+    for fault in ["ekm-unchecked", "jti-unchecked", "proof-optional", "htu-unchecked"] {
+        let subject = format!("fault:{fault}");
+        let (done, report) = campaign(&scratch, &subject, "1500", &[]);
+        assert_eq!(done.status, 1, "{fault}: {}{}", done.out, done.err);
+        let examples: usize =
+            report["findings"].as_array().unwrap().iter().map(|f| f["examples"].as_array().unwrap().len()).sum();
+        let words = ["run", "--scenarios", "found/scenarios", "--report", "played", "--quiet"];
+        let done = scratch.ekmcheck(&[&words[..], &["--subject", &subject]].concat());
+        assert_eq!(done.status, 1, "{fault}: {}{}", done.out, done.err);
+        assert_eq!(scratch.json("played/report.json")["counts"]["executed"], examples);
+        let done = scratch.ekmcheck(&[&words[..], &["--subject", "reference"]].concat());
+        assert_eq!(done.status, 0, "{fault}: {}{}", done.out, done.err);
+    }
+    // And of a library.
+    let (faulty, right) = (adapter("without-ath"), adapter(""));
+    scratch.ekmcheck(&["fuzz", "--adapter", &faulty, "--requests", "400", "--quiet", "--report", "library"]);
+    let vector = "library/vectors/found/bypass-ath.json";
+    let done = scratch.ekmcheck(&["run", "--adapter", &faulty, "--vector", vector, "--quiet"]);
+    assert_eq!(done.status, 1, "{}{}", done.out, done.err);
+    assert!(done.out.contains(&format!("--vector {vector} --filter found/bypass-ath")), "{}", done.out);
+    let done = scratch.ekmcheck(&["run", "--adapter", &right, "--vector", vector, "--quiet"]);
+    assert_eq!(done.status, 0, "{}{}", done.out, done.err);
+}
+
+#[test]
+fn the_reports_of_a_campaign_are_there_and_inert() {
+    let scratch = Scratch::new("fuzz-reports");
+    let (_, mut report) = campaign(&scratch, "fault:typ-unchecked", "300", &[]);
+    let sarif = scratch.json("found/campaign.sarif");
+    assert_eq!(sarif["runs"][0]["results"][0]["ruleId"], report["findings"][0]["id"]);
+    assert!(scratch.read("found/campaign.md").contains("bypass.typ"));
+    assert!(scratch.read("found/campaign.html").contains("bypass.typ"));
+    // Whatever a subject says.
+    report["subject"] = "<script>alert(1)</script>\u{1b}[31m".into();
+    report["findings"][0]["examples"][0]["seen"] = "<img src=x onerror=alert(1)>".into();
+    scratch.write("hostile.json", report.to_string());
+    let done = scratch.ekmcheck(&["merge", "hostile.json", "--report", "hostile"]);
+    assert_eq!(done.status, 1, "{}", done.err);
+    assert!(!done.out.contains('\u{1b}'), "{}", done.out);
+    let page = scratch.read("hostile/campaign.html");
+    assert!(!page.contains("<script") && !page.contains("<img") && !page.contains('\u{1b}'));
+}
+
+#[test]
+fn shards_are_put_together() {
+    let scratch = Scratch::new("fuzz-shards");
+    for part in ["1/2", "2/2"] {
+        let report = format!("part-{}", &part[..1]);
+        let words = ["fuzz", "--subject", "fault:ath-unchecked", "--requests", "500", "--quiet", "--shard", part];
+        scratch.ekmcheck(&[&words[..], &["--report", &report]].concat());
+    }
+    let parts = ["part-1/campaign.json", "part-2/campaign.json"];
+    let requests: u64 = parts.iter().map(|part| scratch.json(part)["requests"].as_u64().unwrap()).sum();
+    let done = scratch.ekmcheck(&[&["merge"][..], &parts, &["--report", "whole"]].concat());
+    assert_eq!(done.status, 1, "{}{}", done.out, done.err);
+    let whole = scratch.json("whole/campaign.json");
+    assert_eq!((whole["requests"].as_u64(), &whole["findings"][0]["id"]), (Some(requests), &"bypass.ath".into()));
+    let done = scratch.ekmcheck(&["merge", parts[0], parts[0]]);
+    assert_eq!(done.status, 2);
+    assert!(done.err.contains("twice") && done.err.contains("mend:"), "{}", done.err);
+}
+
+#[test]
+fn the_black_box_contract_is_kept() {
+    let scratch = Scratch::new("fuzz-black-box");
+    let write = |more: &[&str]| scratch.ekmcheck(&[&["fuzz", "--no_of_files", "7"], more].concat());
+    assert_eq!(write(&["--output_dir", "one", "--seed", "5"]).status, 0);
+    // What others left there is no input.
+    scratch.write("one/notes.txt", "{".to_owned());
+    scratch.write("one/other.json", "[1]".to_owned());
+    assert_eq!(write(&["--output_dir", "two", "--input_dir", "one"]).status, 0);
+    for number in 0..7 {
+        let file = format!("two/fuzz-{number}.json");
+        let done = scratch.ekmcheck(&[
+            "fuzz",
+            "--replay",
+            &file,
+            "--subject",
+            "reference",
+            "--quiet",
+            "--transport",
+            "tls13-h1",
+        ]);
+        assert_eq!(done.status, 0, "{file}: {}{}", done.out, done.err);
+    }
+    assert!(!scratch.0.join("two/fuzz-7.json").exists());
+    let done = write(&["--output_dir", "three", "--input_dir", "nowhere"]);
+    assert_eq!(done.status, 2);
+    assert!(done.err.contains("nowhere"), "{}", done.err);
+}

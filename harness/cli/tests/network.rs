@@ -65,6 +65,7 @@ fn suite() -> &'static Suite {
         let names = Names {
             alterations: alteration::table().map(|a| a.name.to_owned()).collect(),
             clients: pki::CLIENTS.iter().map(|n| (*n).to_owned()).collect(),
+            no_change: Some(ekmcheck_forge::mutation::complaint),
         };
         let root = root.join("resource-server");
         let mut files = Vec::new();

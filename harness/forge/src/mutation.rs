@@ -44,6 +44,16 @@ pub enum Mutation {
     Again,
 }
 
+/// What is wrong with a change as it stands in a file, if anything is.
+#[must_use]
+pub fn complaint(change: &serde_json::Value) -> Option<String> {
+    match serde_json::from_value::<Mutation>(change.clone()) {
+        Ok(Mutation::Row(name)) if alteration::named(&name).is_none() => Some(format!("no alteration {name:?}")),
+        Ok(_) => None,
+        Err(e) => Some(e.to_string()),
+    }
+}
+
 /// A part of the proof.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

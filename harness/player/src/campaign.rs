@@ -5,12 +5,16 @@
 //! is kept, and tried again with further changes. A deviation is seen again in three trials of three on fresh connections,
 //! made as small as it can be, and put with others of its kind.
 
+mod files;
+mod found;
 mod line;
+mod offline;
 mod random;
+mod shrink;
 mod weight;
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::HashSet,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -19,15 +23,21 @@ use ekmcheck_binding::steps::ByTheDraft;
 use ekmcheck_forge::{mutation::Mutation, recipe::Exporters};
 use ekmcheck_parties::tokens::Introspection;
 use ekmcheck_suite::{
-    campaign::{Campaign, Class, Ended, Example, Finding, Novelty, Weight},
+    campaign::{Campaign, Class, Ended, Novelty},
     case::{Case, Transport},
     report::DRAFT,
 };
 
+pub use self::{
+    files::{cases, mutants, vectors},
+    offline::{OnAdapter, on_adapter},
+};
 use self::{
+    found::{Found, Sight},
     line::{Expected, Line, Oracle, Others, Seen},
     random::{Mutant, Random, mutant, rows},
-    weight::{Rows, weight},
+    shrink::Shrinker,
+    weight::Rows,
 };
 use crate::{
     network::Origin,
@@ -43,12 +53,8 @@ const FIELDS: usize = 7_500;
 const TOKENS_LAST: i64 = 1_800;
 /// Trials that a deviation has to be seen in.
 const TRIALS: usize = 3;
-/// Examples of a finding that are kept.
-const EXAMPLES: usize = 5;
 /// Mutants that brought something new and are kept to go on from.
 const CORPUS: usize = 512;
-/// Checks that are made of every request, so that no cache excuses what they refuse.
-const EVERY_REQUEST: [&str; 7] = ["presence", "field", "token", "htm", "htu", "jti", "confirmation"];
 
 /// What is to be done.
 #[derive(Clone)]
@@ -59,6 +65,8 @@ pub struct Settings {
     pub transports: Vec<Transport>,
     /// What is tried, and in which order.
     pub seed: u64,
+    /// Which part of how many: each begins with other rows of the table, and goes on with other mutants.
+    pub shard: Option<(usize, usize)>,
     /// The most requests.
     pub requests: u64,
     /// The longest that it may take.
@@ -96,18 +104,14 @@ pub async fn campaign(
     mut progress: impl FnMut(Progress),
     stop: impl Future<Output = ()>,
 ) -> Result<Campaign, String> {
-    let mut corpus = Vec::new();
-    for value in &settings.corpus {
-        corpus
-            .push(serde_json::from_value::<Mutant>(value.clone()).map_err(|e| format!("a mutant of the corpus: {e}"))?);
-    }
+    let corpus = Mutant::read_all(&settings.corpus)?;
     let started = settings.subject.start(world, settings.transports.iter().copied(), std::iter::empty()).await?;
     let mut hunt = Hunt::new(world, settings, &started);
     hunt.prepare().await?;
     let begun = Instant::now();
     let mut queue = match settings.replay {
         true => Vec::new(),
-        false => rows(&mut hunt.random),
+        false => rows(&mut hunt.random, settings.shard),
     };
     queue.extend(corpus.iter().rev().cloned());
     hunt.corpus = corpus;
@@ -143,6 +147,18 @@ pub async fn campaign(
 /// The subject takes right requests no more, or no connections.
 struct Refusing;
 
+/// The deviation, if it is one. `poisoned`: right requests were refused behind it.
+fn deviation(expected: &Expected, seen: &Seen, poisoned: bool) -> Option<Class> {
+    Some(match (expected, seen) {
+        _ if poisoned => Class::Poisons,
+        (_, Seen::ServerError(_)) => Class::ServerError,
+        (_, Seen::Nothing(_)) => Class::NoAnswer,
+        (Expected::Refuses(_), Seen::Accepted) => Class::Bypass,
+        (Expected::Accepts, Seen::Refused(..)) => Class::RefusesRight,
+        _ => return None,
+    })
+}
+
 /// What one mutant came to.
 struct Trial {
     expected: Expected,
@@ -153,21 +169,8 @@ struct Trial {
 }
 
 impl Trial {
-    /// The deviation, if it is one, with the check of the reference that it is about.
-    fn deviation(&self) -> Option<(Class, String)> {
-        let check = match &self.expected {
-            Expected::Accepts => "none".to_owned(),
-            Expected::Refuses(check) => check.clone(),
-        };
-        let class = match (&self.expected, &self.seen) {
-            _ if self.poisoned => Class::Poisons,
-            (_, Seen::ServerError(_)) => Class::ServerError,
-            (_, Seen::Nothing(_)) => Class::NoAnswer,
-            (Expected::Refuses(_), Seen::Accepted) => Class::Bypass,
-            (Expected::Accepts, Seen::Refused(..)) => Class::RefusesRight,
-            _ => return None,
-        };
-        Some((class, check))
+    fn deviation(&self) -> Option<Class> {
+        deviation(&self.expected, &self.seen, self.poisoned)
     }
 }
 
@@ -176,7 +179,6 @@ struct Hunt<'w> {
     settings: &'w Settings,
     started: &'w Started,
     oracle: Oracle,
-    rows: Rows,
     random: Random,
     /// Goes into identifiers.
     unique: u64,
@@ -196,7 +198,7 @@ struct Hunt<'w> {
     corpus: Vec<Mutant>,
     behaviours: HashSet<(Expected, Seen)>,
     novelty: Vec<Novelty>,
-    findings: BTreeMap<String, Finding>,
+    found: Found,
 }
 
 impl<'w> Hunt<'w> {
@@ -207,8 +209,7 @@ impl<'w> Hunt<'w> {
             settings,
             started,
             oracle: resource(world, ByTheDraft, None, None, clock, &Introspection::default()),
-            rows: Rows::of(&settings.cases),
-            random: Random::new(settings.seed),
+            random: Random::of(settings.seed, settings.shard),
             unique: (settings.seed << 20).wrapping_add(settings.subject.first_number(world)),
             line: None,
             other: None,
@@ -222,7 +223,7 @@ impl<'w> Hunt<'w> {
             corpus: Vec::new(),
             behaviours: HashSet::new(),
             novelty: Vec::new(),
-            findings: BTreeMap::new(),
+            found: Found::new(Rows::of(&settings.cases)),
         }
     }
 
@@ -340,65 +341,29 @@ impl<'w> Hunt<'w> {
                 self.corpus.push(mutant.clone());
             }
         }
-        let Some((class, check)) = trial.deviation() else { return Ok(()) };
-        if self.is_well_known(class, &check, &mutant) {
+        let Some(class) = trial.deviation() else { return Ok(()) };
+        if self.found.is_well_known(class, trial.expected.check(), &mutant) {
             return Ok(());
         }
         if let Some((mutant, trial)) = self.confirmed(class, mutant).await? {
-            self.keep(class, &mutant, &trial, at_request);
+            let Trial { expected, seen, transport, .. } = &trial;
+            let sight = Sight { expected, seen: seen.words(), transport: *transport, at_request };
+            self.found.keep(class, &mutant, &sight);
         }
         Ok(())
     }
 
-    /// Whether another example of the finding would say nothing new; it is counted then.
-    fn is_well_known(&mut self, class: Class, check: &str, mutant: &Mutant) -> bool {
-        let heavier = self.weigh(class, check, mutant) == Weight::Violation;
-        let Some(finding) = self.findings.get_mut(&id(class, check)) else { return false };
-        let settled = finding.weight == Weight::Violation || !heavier;
-        if finding.examples.len() < EXAMPLES || !settled {
-            return false;
-        }
-        finding.times += 1;
-        true
-    }
-
-    /// A warm connection excuses what the draft's figure takes a hit for.
-    fn weigh(&self, class: Class, check: &str, mutant: &Mutant) -> Weight {
-        let excused = class == Class::Bypass && mutant.warm && !EVERY_REQUEST.contains(&check);
-        if excused { Weight::Note } else { weight(&self.rows, class, check, &mutant.mutations) }
-    }
-
     /// The smallest mutant that still deviates in this way, if the deviation is there in every trial.
     async fn confirmed(&mut self, class: Class, mutant: Mutant) -> Result<Option<(Mutant, Trial)>, Refusing> {
-        let mut smallest = mutant;
-        let Some(mut last) = self.deviates(class, &smallest).await? else { return Ok(None) };
-        let mut smaller: Vec<Mutant> = Vec::new();
-        if smallest.warm {
-            smaller.push(Mutant { warm: false, ..smallest.clone() });
-        }
-        if smallest.claims != [false; 3] {
-            smaller.push(Mutant { claims: [false; 3], ..smallest.clone() });
-        }
-        for candidate in smaller {
-            // Each of them alone, and then both: what was taken before stays taken.
-            let candidate = Mutant {
-                warm: candidate.warm && smallest.warm,
-                claims: if candidate.claims == [false; 3] { candidate.claims } else { smallest.claims },
-                mutations: smallest.mutations.clone(),
-            };
+        let Some(mut last) = self.deviates(class, &mutant).await? else { return Ok(None) };
+        let mut shrinker = Shrinker::new(mutant);
+        while let Some(candidate) = shrinker.next() {
             if let Some(trial) = self.deviates(class, &candidate).await? {
-                (smallest, last) = (candidate, trial);
+                last = trial;
+                shrinker.take(candidate);
             }
         }
-        let mut index = smallest.mutations.len();
-        while index > 0 && smallest.mutations.len() > 1 {
-            index -= 1;
-            let mut candidate = smallest.clone();
-            candidate.mutations.remove(index);
-            if let Some(trial) = self.deviates(class, &candidate).await? {
-                (smallest, last) = (candidate, trial);
-            }
-        }
+        let smallest = shrinker.smallest();
         for _ in 1..TRIALS {
             match self.deviates(class, &smallest).await? {
                 Some(trial) => last = trial,
@@ -411,78 +376,33 @@ impl<'w> Hunt<'w> {
     /// Whether it deviates on a fresh connection.
     async fn deviates(&mut self, class: Class, mutant: &Mutant) -> Result<Option<Trial>, Refusing> {
         let trial = self.trial(mutant, true).await?;
-        Ok(trial.filter(|trial| trial.deviation().is_some_and(|(found, _)| found == class)))
-    }
-
-    fn keep(&mut self, class: Class, mutant: &Mutant, trial: &Trial, at_request: u64) {
-        let Some((_, check)) = trial.deviation() else { return };
-        let weight = self.weigh(class, &check, mutant);
-        let expected = match &trial.expected {
-            Expected::Accepts => "accepts".to_owned(),
-            Expected::Refuses(check) => check.clone(),
-        };
-        let example = Example {
-            // What was read from JSON or made of strings and numbers is written without fail.
-            mutations: serde_json::to_value(mutant).unwrap_or_default(),
-            claims: mutant.claim_names(),
-            warm: mutant.warm,
-            transport: trial.transport,
-            weight,
-            expected,
-            seen: trial.seen.words(),
-            at_request,
-        };
-        let finding = self.findings.entry(id(class, &check)).or_insert_with(|| Finding {
-            id: id(class, &check),
-            class,
-            check: check.clone(),
-            weight,
-            times: 0,
-            examples: Vec::new(),
-        });
-        finding.times += 1;
-        finding.weight = finding.weight.max(weight);
-        if finding.examples.iter().any(|e| e.mutations == example.mutations) {
-            return;
-        }
-        finding.examples.push(example);
-        // The heaviest first, the earliest of them first.
-        finding.examples.sort_by_key(|e| (std::cmp::Reverse(e.weight), e.at_request));
-        finding.examples.truncate(EXAMPLES);
+        Ok(trial.filter(|trial| trial.deviation() == Some(class)))
     }
 
     fn progress(&self) -> Progress {
-        let violations = self.findings.values().filter(|f| f.weight == Weight::Violation).count();
-        Progress {
-            requests: self.requests,
-            behaviours: self.behaviours.len() as u64,
-            findings: (violations, self.findings.len() - violations),
-        }
+        Progress { requests: self.requests, behaviours: self.behaviours.len() as u64, findings: self.found.count() }
     }
 
     fn report(self, ended: Ended, took: Duration) -> Campaign {
-        let mut findings: Vec<Finding> = self.findings.into_values().collect();
-        findings.sort_by(|one, other| (other.weight, &one.id).cmp(&(one.weight, &other.id)));
         Campaign {
             ekmcheck: env!("CARGO_PKG_VERSION").to_owned(),
             subject: self.settings.subject.name(),
             named_by: Vec::new(),
+            adapter: None,
             draft: DRAFT.to_owned(),
             transports: self.settings.transports.clone(),
+            machine: String::new(),
             seed: self.settings.seed,
+            shard: self.settings.shard,
             requests: self.requests,
             mutants: self.mutants,
             connections: self.connections,
             seconds: took.as_secs_f64(),
             ended,
             server_errors: self.server_errors,
-            findings,
+            findings: self.found.into_findings(),
             novelty: self.novelty,
             corpus: self.corpus.iter().filter_map(|m| serde_json::to_value(m).ok()).collect(),
         }
     }
-}
-
-fn id(class: Class, check: &str) -> String {
-    format!("{}.{check}", class.name())
 }

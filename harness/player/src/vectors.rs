@@ -3,6 +3,7 @@
 //! [`generate`] makes them, [`Made::files`] is what `vectors/` holds, [`replay()`] is the reference's verdict on one. Keys,
 //! certificates, exporter values, times and signatures are fixed, so two generations differ in no octet.
 
+mod changed;
 mod class;
 mod coverage;
 mod exporter;
@@ -23,6 +24,11 @@ use ekmcheck_forge::{
 };
 use ekmcheck_suite::vector::{Bundle, ExporterAnswer, Vector};
 
+pub(crate) use self::{
+    changed::{Bench, bare},
+    plan::segment,
+    world::WINDOW,
+};
 pub use self::{
     coverage::ROWS,
     ledger::{Entry, LEFT_OPEN},

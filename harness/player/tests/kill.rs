@@ -12,7 +12,7 @@ use std::{
     thread,
 };
 
-use ekmcheck_forge::{alteration, pki};
+use ekmcheck_forge::{alteration, mutation, pki};
 use ekmcheck_player::{
     run::{Pick, Plan, Played, run},
     subject::{Subject, faults, variations},
@@ -43,6 +43,7 @@ fn scenarios() -> &'static Scenarios {
         let names = Names {
             alterations: alteration::table().map(|a| a.name.to_owned()).collect(),
             clients: pki::CLIENTS.iter().map(|n| (*n).to_owned()).collect(),
+            no_change: Some(mutation::complaint),
         };
         let root = root.join("resource-server");
         let mut files = Vec::new();

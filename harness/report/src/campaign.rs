@@ -1,14 +1,31 @@
-//! A fuzz campaign as a page in Markdown.
+//! A fuzz campaign as a page in Markdown, as one in HTML, and in SARIF.
+
+mod page;
+mod sarif;
 
 use std::fmt::Write as _;
 
-use ekmcheck_suite::campaign::{Campaign, Weight};
+use ekmcheck_suite::campaign::{Campaign, Ended, Weight};
 
-use crate::inert;
+use crate::{ReportFault, inert};
 
-/// The page: what was done, what was found, how the number of behaviours grew.
+/// A page in HTML, which loads nothing and runs nothing: what was done, what was found, how the number of behaviours grew.
 #[must_use]
-pub fn campaign(done: &Campaign) -> String {
+pub fn html(done: &Campaign) -> String {
+    page::page(done)
+}
+
+/// SARIF 2.1.0: a rule a finding against a MUST, a result each of its examples.
+///
+/// # Errors
+/// [`ReportFault`], which no campaign is known to cause.
+pub fn sarif(done: &Campaign) -> Result<String, ReportFault> {
+    sarif::json(done)
+}
+
+/// A page in Markdown: what was done, what was found, how the number of behaviours grew.
+#[must_use]
+pub fn markdown(done: &Campaign) -> String {
     let mut out = String::new();
     // Writing to a string cannot fail.
     let _ = write(&mut out, done);
@@ -16,21 +33,19 @@ pub fn campaign(done: &Campaign) -> String {
 }
 
 fn write(out: &mut String, done: &Campaign) -> std::fmt::Result {
-    let violations = done.findings.iter().filter(|f| f.weight == Weight::Violation).count();
+    let (violations, others) = done.weighed();
     writeln!(out, "# Fuzz campaign on {}\n", code(&done.subject))?;
     writeln!(
         out,
-        "{} requests ({} mutants) on {} connections in {:.1} s, {:.0} a second; seed {}, ekmcheck {}, {}.\n",
-        done.requests,
-        done.mutants,
-        done.connections,
-        done.seconds,
-        done.rate(),
+        "{}; seed {}{}, ekmcheck {}, {}{}.\n",
+        work(done),
         done.seed,
+        done.shard.map(|(part, parts)| format!(", part {part} of {parts}")).unwrap_or_default(),
         done.ekmcheck,
-        done.draft
+        done.draft,
+        if done.machine.is_empty() { String::new() } else { format!(", {}", inert(&done.machine)) },
     )?;
-    writeln!(out, "{violations} findings against a MUST, {} others.\n", done.findings.len() - violations)?;
+    writeln!(out, "{violations} findings against a MUST, {others} others.\n")?;
     if !done.findings.is_empty() {
         writeln!(out, "| finding | weight | times | first after | reference | subject | changes |")?;
         writeln!(out, "|---|---|---:|---:|---|---|---|")?;
@@ -50,11 +65,38 @@ fn write(out: &mut String, done: &Campaign) -> std::fmt::Result {
             )?;
         }
     }
+    if !done.findings.is_empty() {
+        writeln!(out, "\nAgain: {}", code(&done.again("campaign.json")))?;
+    }
     writeln!(out, "\n| requests | behaviours |\n|---:|---:|")?;
     for point in &done.novelty {
         writeln!(out, "| {} | {} |", point.requests, point.behaviours)?;
     }
     Ok(())
+}
+
+/// What was done, in words.
+fn work(done: &Campaign) -> String {
+    let Campaign { requests, mutants, connections, seconds, .. } = done;
+    let (of_requests, of_connections) = match done.adapter {
+        None => ("requests", format!("on {connections} connections")),
+        Some(_) => ("questions", format!("to an adapter that was started {connections} times")),
+    };
+    format!(
+        "{requests} {of_requests} ({mutants} mutants) {of_connections} in {seconds:.1} s, {:.0} a second",
+        done.rate()
+    )
+}
+
+/// Why it ended, in words.
+fn ended(done: &Campaign) -> &'static str {
+    match done.ended {
+        Ended::Requests => "all requests were sent",
+        Ended::Time => "the time was over",
+        Ended::ServerErrors => "the subject answered with too many server errors",
+        Ended::Refusing => "the subject takes right requests no more",
+        Ended::Interrupted => "interrupted",
+    }
 }
 
 /// Between back quotes, where nothing is markup; a cell has no bar.

@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{Material, ReportFault, words};
 
-const STYLE: &str = include_str!("../assets/report.css");
+pub(crate) const STYLE: &str = include_str!("../assets/report.css");
 const SCRIPT: &str = include_str!("../assets/report.js");
 
 /// The views; without a script all stand one below the other.
@@ -70,7 +70,7 @@ fn policy() -> String {
     )
 }
 
-fn hash(text: &str) -> String {
+pub(crate) fn hash(text: &str) -> String {
     format!("sha256-{}", BASE64_STANDARD.encode(Sha256::digest(text)))
 }
 

@@ -5,7 +5,7 @@
 //! (maud for HTML and SVG, quick-junit for XML, serde_json for JSON).
 
 mod badge;
-mod campaign;
+pub mod campaign;
 mod ctrf;
 mod groups;
 mod html;
@@ -24,7 +24,6 @@ use ekmcheck_suite::{
     transcript::Transcript,
 };
 
-pub use campaign::campaign;
 pub use words::{again, inert};
 
 /// What went wrong in making a report; always the harness's fault.

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The home of the project's rules, where a requirement has no clause to be read.
-const DRAFT_PAGE: &str = "https://datatracker.ietf.org/doc/draft-mw-oauth-tls-session-bound-tokens/";
+pub(crate) const DRAFT_PAGE: &str = "https://datatracker.ietf.org/doc/draft-mw-oauth-tls-session-bound-tokens/";
 
 pub(crate) fn json(material: &Material<'_>) -> Result<String, ReportFault> {
     let (mut rules, mut results) = (Vec::<Value>::new(), Vec::new());

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::case::Transport;
+use crate::{adapter::Adapter, case::Transport};
 
 /// What kind of deviation from the reference was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -86,6 +86,29 @@ pub struct Finding {
     pub examples: Vec<Example>,
 }
 
+impl Finding {
+    /// The most examples that are kept.
+    pub const EXAMPLES: usize = 5;
+
+    /// Another example, if it is one; the heaviest stay first, and the earliest of them.
+    pub fn show(&mut self, example: Example) {
+        self.weight = self.weight.max(example.weight);
+        if self.examples.iter().any(|known| known.mutations == example.mutations) {
+            return;
+        }
+        self.examples.push(example);
+        self.examples.sort_by_key(|e| (std::cmp::Reverse(e.weight), e.at_request));
+        self.examples.truncate(Self::EXAMPLES);
+    }
+
+    fn take(&mut self, other: &Self) {
+        self.times += other.times;
+        for example in &other.examples {
+            self.show(example.clone());
+        }
+    }
+}
+
 /// How many ways to answer had been seen after so many requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -122,19 +145,28 @@ pub struct Campaign {
     pub subject: String,
     /// The words of `ekmcheck fuzz` that name it.
     pub named_by: Vec<String>,
+    /// The adapter, where the subject is a verifier library behind one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapter: Option<Adapter>,
     /// Draft and revision.
     pub draft: String,
+    /// The machine that the campaign ran on.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub machine: String,
     /// The transports in use.
     pub transports: Vec<Transport>,
-    /// The seed.
+    /// The seed; of several campaigns that were put together, the first one's.
     pub seed: u64,
-    /// Requests sent, controls and trials among them.
+    /// Which part of how many, where the work was shared out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<(usize, usize)>,
+    /// Requests sent, or questions asked, controls and trials among them.
     pub requests: u64,
     /// Mutated requests among them, trials left out.
     pub mutants: u64,
-    /// Connections opened.
+    /// Connections opened, or how often the adapter was started.
     pub connections: u64,
-    /// Seconds.
+    /// Seconds; of several campaigns that were put together, those of the longest.
     pub seconds: f64,
     /// Why it ended.
     pub ended: Ended,
@@ -142,7 +174,7 @@ pub struct Campaign {
     pub server_errors: u64,
     /// What was found, violations first.
     pub findings: Vec<Finding>,
-    /// How the number of different behaviours grew.
+    /// How the number of different behaviours grew; of several campaigns, in the one that saw most.
     pub novelty: Vec<Novelty>,
     /// Mutants that brought something new, to go on from (`--resume`).
     pub corpus: Vec<Value>,
@@ -161,9 +193,151 @@ impl Campaign {
         if self.seconds > 0.0 { self.requests as f64 / self.seconds } else { 0.0 }
     }
 
+    /// The command that plays the findings of `file` again, from where the campaign was started.
+    #[must_use]
+    pub fn again(&self, file: &str) -> String {
+        let words = self.named_by.iter().map(String::as_str).chain(["--replay", file]);
+        // Words with a zero octet cannot be given to a command at all.
+        format!("ekmcheck fuzz {}", shlex::try_join(words).unwrap_or_default())
+    }
+
+    /// Findings against a MUST, and others.
+    #[must_use]
+    pub fn weighed(&self) -> (usize, usize) {
+        let violations = self.findings.iter().filter(|f| f.weight == Weight::Violation).count();
+        (violations, self.findings.len() - violations)
+    }
+
+    /// Puts campaigns on one subject together: what was done is added up, findings of one id become one, and the mutants
+    /// of all are kept to go on from.
+    ///
+    /// # Errors
+    /// What does not fit together; no campaign at all.
+    pub fn merged(parts: &[Self]) -> Result<Self, String> {
+        let (first, others) = parts.split_first().ok_or("no campaign is given")?;
+        let mut whole = Self { shard: None, ..first.clone() };
+        for part in others {
+            let same = |what: &str, one: &str, other: &str| match one == other {
+                true => Ok(()),
+                false => Err(format!("of different {what}: {one} and {other}")),
+            };
+            same("subjects", &whole.subject, &part.subject)?;
+            same("revisions", &whole.draft, &part.draft)?;
+            same("versions of ekmcheck", &whole.ekmcheck, &part.ekmcheck)?;
+            whole.take(part);
+        }
+        let mut shards: Vec<_> = parts.iter().filter_map(|part| part.shard).collect();
+        shards.sort_unstable();
+        if shards.windows(2).any(|two| two[0] == two[1]) {
+            return Err("one shard is given twice".to_owned());
+        }
+        whole.findings.sort_by(|one, other| (other.weight, &one.id).cmp(&(one.weight, &other.id)));
+        Ok(whole)
+    }
+
+    fn take(&mut self, part: &Self) {
+        self.requests += part.requests;
+        self.mutants += part.mutants;
+        self.connections += part.connections;
+        self.server_errors += part.server_errors;
+        self.seconds = self.seconds.max(part.seconds);
+        // The least that can be said of all.
+        let behaviours = |all: &[Novelty]| all.last().map_or(0, |n| n.behaviours);
+        if behaviours(&part.novelty) > behaviours(&self.novelty) {
+            self.novelty.clone_from(&part.novelty);
+        }
+        if self.ended == Ended::Requests {
+            self.ended = part.ended;
+        }
+        for transport in &part.transports {
+            if !self.transports.contains(transport) {
+                self.transports.push(*transport);
+            }
+        }
+        for mutant in &part.corpus {
+            if !self.corpus.contains(mutant) {
+                self.corpus.push(mutant.clone());
+            }
+        }
+        for finding in &part.findings {
+            match self.findings.iter_mut().find(|known| known.id == finding.id) {
+                None => self.findings.push(finding.clone()),
+                Some(known) => known.take(finding),
+            }
+        }
+    }
+
     /// Whether something is against a MUST.
     #[must_use]
     pub fn violates(&self) -> bool {
         self.findings.iter().any(|f| f.weight == Weight::Violation)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn campaign(shard: usize, findings: &[(&str, u64)]) -> Campaign {
+        let finding = |(id, at): &(&str, u64)| Finding {
+            id: (*id).to_owned(),
+            class: Class::Bypass,
+            check: "ekm".to_owned(),
+            weight: Weight::Note,
+            times: 1,
+            examples: vec![Example {
+                mutations: (*at).into(),
+                claims: Vec::new(),
+                warm: false,
+                transport: Transport::ALL[0],
+                weight: if *at == 7 { Weight::Violation } else { Weight::Note },
+                expected: "ekm".to_owned(),
+                seen: "accepted".to_owned(),
+                at_request: *at,
+            }],
+        };
+        Campaign {
+            ekmcheck: "0".to_owned(),
+            subject: "s".to_owned(),
+            named_by: Vec::new(),
+            adapter: None,
+            draft: "d".to_owned(),
+            machine: String::new(),
+            transports: vec![Transport::ALL[0]],
+            seed: 1,
+            shard: Some((shard, 2)),
+            requests: 10,
+            mutants: 5,
+            connections: 1,
+            seconds: shard as f64,
+            ended: Ended::Requests,
+            server_errors: 0,
+            findings: findings.iter().map(finding).collect(),
+            novelty: vec![Novelty { requests: 1, behaviours: shard as u64 }],
+            corpus: vec![shard.into(), 9.into()],
+        }
+    }
+
+    #[test]
+    fn parts_are_added_up_and_findings_of_one_kind_become_one() {
+        let parts = [campaign(1, &[("a", 3)]), campaign(2, &[("b", 4), ("a", 7)])];
+        let whole = Campaign::merged(&parts).unwrap();
+        assert_eq!((whole.requests, whole.mutants, whole.connections), (20, 10, 2));
+        assert_eq!((whole.seconds, whole.shard), (2.0, None));
+        assert_eq!(whole.corpus, [1, 9, 2].map(Value::from));
+        assert_eq!(whole.novelty[0].behaviours, 2);
+        let found: Vec<_> = whole.findings.iter().map(|f| (f.id.as_str(), f.times, f.weight)).collect();
+        assert_eq!(found, [("a", 2, Weight::Violation), ("b", 1, Weight::Note)]);
+        assert_eq!(whole.findings[0].examples[0].at_request, 7, "the heaviest first");
+        assert_eq!(whole.weighed(), (1, 1));
+    }
+
+    #[test]
+    fn what_does_not_fit_together_is_refused() {
+        let one = campaign(1, &[]);
+        assert!(Campaign::merged(&[]).is_err());
+        assert!(Campaign::merged(&[one.clone(), one.clone()]).unwrap_err().contains("twice"));
+        let other = Campaign { subject: "t".to_owned(), ..campaign(2, &[]) };
+        assert!(Campaign::merged(&[one, other]).unwrap_err().contains("subjects: s and t"));
     }
 }

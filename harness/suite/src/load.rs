@@ -40,6 +40,8 @@ pub struct Names {
     pub alterations: BTreeSet<String>,
     /// The client certificates.
     pub clients: BTreeSet<String>,
+    /// What is wrong with a change that a campaign made up, if anything is.
+    pub no_change: Option<fn(&serde_json::Value) -> Option<String>>,
 }
 
 /// Reads the ledger.
@@ -113,6 +115,12 @@ fn check(case: &Case, stem: &str, ledger: &Ledger, names: &Names) -> Option<Comp
         if !names.alterations.contains(alter) {
             let known = names.alterations.iter().map(String::as_str);
             return complain(alter, format!("unknown alteration {alter:?}"), suggestion(alter, known));
+        }
+    }
+    for change in sends().flat_map(|s| &s.changes) {
+        if let Some(what) = names.no_change.and_then(|no_change| no_change(change)) {
+            let mend = "take it from the campaign.json of an `ekmcheck fuzz` as it is".to_owned();
+            return complain("changes", format!("{change} is no change: {what}"), mend);
         }
     }
     let connects = case.steps().filter_map(|s| match s {
@@ -259,7 +267,11 @@ mod tests {
     fn setting() -> (Ledger, Names) {
         let ledger = r#"{"requirements": [{"id": "rs.typ", "role": "resource-server", "level": "MUST", "basis": "draft",
             "clause": "2.3.1", "revision": "-06", "text": "."}], "rows": [], "excluded": [], "readings": []}"#;
-        let names = Names { alterations: ["typ-jwt".to_owned()].into(), clients: ["p256".to_owned()].into() };
+        let names = Names {
+            alterations: ["typ-jwt".to_owned()].into(),
+            clients: ["p256".to_owned()].into(),
+            ..Names::default()
+        };
         (super::ledger("l.json", ledger).unwrap(), names)
     }
 

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::case::{Case, Expect, PerRequestClaim, Transport};
 
@@ -156,6 +157,10 @@ pub struct Send {
     /// The alteration of this request, by its name in the table. One of the token counts at the token's first mention.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alter: Option<String>,
+    /// Changes that a campaign made up, as `campaign.json` has them. What they take from another connection is that of the
+    /// connections `other` and `closed` of the story.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Value>,
     /// The method; GET if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub method: Option<String>,
@@ -376,6 +381,7 @@ impl Send {
             bound_to: None,
             proof: None,
             alter: None,
+            changes: Vec::new(),
             method: None,
             path: None,
             authority: None,

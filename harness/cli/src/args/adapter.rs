@@ -1,5 +1,7 @@
 //! About adapters: verifier libraries in other languages.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 
 /// A verifier library as the subject of a run.
@@ -12,6 +14,9 @@ pub(crate) struct AdapterArgs {
         "rerun_failed", "repeat_until_failure", "timings", "seed",
     ])]
     pub(crate) adapter: Option<String>,
+    /// A vector from a file instead of the frozen ones, such as one that a campaign found; may be given more than once
+    #[arg(long, value_name = "FILE", requires = "adapter")]
+    pub(crate) vector: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) bounded: BoundedArgs,
     /// How often an adapter that failed is started anew, in all

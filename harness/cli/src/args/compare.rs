@@ -8,7 +8,7 @@ use super::{DiffFormat, Format};
 
 #[derive(Args)]
 pub(crate) struct MergeArgs {
-    /// The `report.json` of every shard
+    /// The `report.json` of every shard, or the `campaign.json` of each of a campaign
     #[arg(required = true, value_name = "REPORT.json")]
     pub(crate) reports: Vec<PathBuf>,
     /// Where `report.json` of the whole goes

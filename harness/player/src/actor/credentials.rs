@@ -6,8 +6,9 @@ use ekmcheck_binding::base64url;
 use ekmcheck_forge::{
     alteration::{Alteration, Edit},
     keys::Signing,
+    mutation::{self, Mutation, Scene},
     pki::Identity,
-    recipe::{self, Exporters, PerRequest, RequestRecipe, Setting},
+    recipe::{self, Exporters, Made, PerRequest, RequestRecipe, Setting},
 };
 use ekmcheck_suite::{
     case::{Case, PerRequestClaim},
@@ -158,8 +159,12 @@ impl Credentials {
         if let Some(owner) = self.owner(world, links, &token) {
             setting.bound_to = owner;
         }
-        let proof = self.proof(&setting, send, altered, link, links, &name, &token)?;
-        let mut made = recipe::make_request(&setting, token, proof, altered).map_err(|e| e.to_string())?;
+        let mut made = if send.changes.is_empty() {
+            let proof = self.proof(&setting, send, altered, link, links, &name, &token)?;
+            recipe::make_request(&setting, token, proof, altered).map_err(|e| e.to_string())?
+        } else {
+            changed(&setting, &send.changes, &token, links)?
+        };
         let further = send.fields.iter().map(|(name, value)| (name.clone(), value.clone().into_bytes()));
         made.request.fields.extend(further);
         let fields = made.request.field(RequestRecipe::PROOF_FIELD);
@@ -225,6 +230,25 @@ impl Credentials {
         let known = links.values().any(|l| l.client.name == name);
         world.pki.identity(name).filter(|_| known)
     }
+}
+
+/// The request with changes that a campaign made up.
+fn changed(
+    setting: &Setting<'_>,
+    changes: &[Value],
+    token: &str,
+    links: &HashMap<String, Link<'_>>,
+) -> Result<Made, String> {
+    let read = |change: &Value| serde_json::from_value::<Mutation>(change.clone());
+    let changes: Vec<_> = changes.iter().map(read).collect::<Result<_, _>>().map_err(|e| e.to_string())?;
+    // A connection that the story does not open exports nothing.
+    let nothing = Exporters::new(Vec::new());
+    let exporters = |name: &str| links.get(name).map_or(&nothing, |link| &link.exporters);
+    let setting = Setting { other: Some(exporters("other")), ..*setting };
+    let another = Setting { unique: setting.unique + (1 << 11), ..setting };
+    let other_token = recipe::make_token(&another, None).map_err(|e| e.to_string())?;
+    let scene = Scene { setting, token, other_token: &other_token, closed: exporters("closed") };
+    mutation::make(&scene, &changes).map_err(|e| e.to_string())
 }
 
 fn claims_of(jwt: &str) -> Option<Map<String, Value>> {

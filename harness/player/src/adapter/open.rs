@@ -86,6 +86,13 @@ pub fn open(launch: &Launch, all: &[Vector]) -> Result<(Asker, Opened), String> 
 }
 
 impl Opened {
+    /// A right proof, of the usual client where the adapter accepts that one.
+    #[must_use]
+    pub fn usual(&self) -> &Vector {
+        let usual = self.right.get(USUAL).or_else(|| self.right.values().next());
+        usual.unwrap_or(&self.wrong)
+    }
+
     /// The control around a vector: one that is to be accepted around one that may be refused, and the other way round.
     #[must_use]
     pub(super) fn control(&self, vector: &Vector) -> &Vector {

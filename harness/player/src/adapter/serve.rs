@@ -9,12 +9,11 @@ use ekmcheck_binding::{
 };
 use ekmcheck_suite::{
     adapter::{Answer, LONGEST_ANSWER, Request},
-    case::{Basis, Level},
-    vector::{Decoded, Expected, Inputs, Vector, Verdict, Window},
+    vector::{Inputs, Window},
 };
 use serde_json::Value;
 
-use crate::vectors::{replay, replay_by};
+use crate::vectors::{bare, replay, replay_by};
 
 /// A way to be wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -165,27 +164,6 @@ struct Without(Check);
 impl Steps for Without {
     fn omits(&self, check: Check, _: Moment) -> bool {
         check == self.0
-    }
-}
-
-/// A vector of which nothing is known but what a verifier is given.
-fn bare(inputs: Inputs, policy: Window) -> Vector {
-    Vector {
-        id: String::new(),
-        title: String::new(),
-        alteration: None,
-        changes: None,
-        recipe: Vec::new(),
-        client: String::new(),
-        clause: String::new(),
-        level: Level::May,
-        basis: Basis::Draft,
-        requirements: Vec::new(),
-        flags: Vec::new(),
-        inputs,
-        policy,
-        expect: Expected { verdict: Verdict::Open, check: None, checks: Vec::new() },
-        debug: Decoded { header: None, payload: None },
     }
 }
 

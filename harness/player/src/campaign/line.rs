@@ -34,11 +34,22 @@ pub(super) enum Expected {
     Refuses(String),
 }
 
+impl Expected {
+    /// The check of the reference that a deviation is about, or `none`.
+    pub(super) fn check(&self) -> &str {
+        match self {
+            Self::Accepts => "none",
+            Self::Refuses(check) => check,
+        }
+    }
+}
+
 /// What the subject did with it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Seen {
     Accepted,
-    /// The status, the error code, the beginning of the description.
+    /// The status, the error code, the beginning of the description. An adapter has no status, which is 0 then, and names a
+    /// check if it names anything.
     Refused(u16, String, String),
     ServerError(u16),
     /// Why there was no answer.
@@ -50,6 +61,8 @@ impl Seen {
     pub(super) fn words(&self) -> String {
         match self {
             Self::Accepted => "accepted".to_owned(),
+            Self::Refused(0, code, _) if code.is_empty() => "refused".to_owned(),
+            Self::Refused(0, code, _) => format!("refused by {code}"),
             Self::Refused(status, code, _) if code.is_empty() => format!("refused with {status}"),
             Self::Refused(status, code, _) => format!("refused with {status} {code}"),
             Self::ServerError(status) => format!("answered with {status}"),

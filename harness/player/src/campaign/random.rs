@@ -11,8 +11,12 @@ use serde::{Deserialize, Serialize};
 pub(super) struct Random(u64);
 
 impl Random {
-    pub(super) fn new(seed: u64) -> Self {
-        Self(seed)
+    /// Other numbers for each part of the work.
+    pub(super) fn of(seed: u64, shard: Option<(usize, usize)>) -> Self {
+        match shard {
+            None => Self(seed),
+            Some((part, _)) => Self(Self(seed).next().wrapping_add(part as u64)),
+        }
     }
 
     fn next(&mut self) -> u64 {
@@ -50,6 +54,15 @@ pub(super) struct Mutant {
 }
 
 impl Mutant {
+    /// Mutants of an earlier campaign.
+    ///
+    /// # Errors
+    /// One that is none.
+    pub(super) fn read_all(values: &[serde_json::Value]) -> Result<Vec<Self>, String> {
+        let read = |value: &serde_json::Value| serde_json::from_value(value.clone());
+        values.iter().map(read).collect::<Result<_, _>>().map_err(|e| format!("a mutant of the corpus: {e}"))
+    }
+
     pub(super) fn per_request(&self) -> PerRequest {
         let [jti, htm, htu] = self.claims;
         PerRequest { jti, htm, htu }
@@ -114,7 +127,7 @@ const AROUND: [(&str, &str); 7] =
 const INSERTED: [&str; 9] = ["=", ".", "A", "..", "%3D", ",", " ", "-", "_"];
 
 /// The mutants to begin with: each row of the table alone, in random order, for whatever client there is.
-pub(super) fn rows(random: &mut Random) -> Vec<Mutant> {
+pub(super) fn rows(random: &mut Random, shard: Option<(usize, usize)>) -> Vec<Mutant> {
     let apt = |row: &&alteration::Alteration| row.client == "p256" && !row.needs_canary && !is_jti_of_play(row.name);
     let mut all: Vec<Mutant> = alteration::table()
         .filter(apt)
@@ -129,6 +142,10 @@ pub(super) fn rows(random: &mut Random) -> Vec<Mutant> {
         })
         .chain(made_for())
         .collect();
+    if let Some((part, parts)) = shard {
+        let mut turn = (1..=parts).cycle();
+        all.retain(|_| turn.next() == Some(part));
+    }
     for index in (1..all.len()).rev() {
         all.swap(index, random.below(index + 1));
     }
@@ -219,8 +236,8 @@ mod tests {
     #[test]
     fn the_same_seed_makes_the_same_mutants_and_another_others() {
         let some = |seed| {
-            let mut random = Random::new(seed);
-            let rows = rows(&mut random);
+            let mut random = Random::of(seed, None);
+            let rows = rows(&mut random, None);
             (0..200).map(|_| mutant(&mut random, &rows)).collect::<Vec<_>>()
         };
         assert_eq!(some(1), some(1));
@@ -229,8 +246,18 @@ mod tests {
     }
 
     #[test]
+    fn each_row_is_in_one_shard() {
+        let of = |shard| rows(&mut Random::of(1, shard), shard);
+        let mut parts: Vec<_> = (1..=3).flat_map(|part| of(Some((part, 3)))).map(|m| format!("{m:?}")).collect();
+        let mut whole: Vec<_> = of(None).iter().map(|m| format!("{m:?}")).collect();
+        parts.sort();
+        whole.sort();
+        assert_eq!(parts, whole);
+    }
+
+    #[test]
     fn a_mutant_is_read_back_as_it_was_written() {
-        let mut random = Random::new(7);
+        let mut random = Random::of(7, None);
         for mutant in (0..300).map(|_| super::mutant(&mut random, &[])) {
             let text = serde_json::to_string(&mutant).unwrap();
             assert_eq!(serde_json::from_str::<Mutant>(&text).unwrap(), mutant, "{text}");

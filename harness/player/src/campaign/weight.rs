@@ -6,6 +6,7 @@ use ekmcheck_forge::mutation::{Mutation, Part};
 use ekmcheck_suite::{
     campaign::{Class, Weight},
     case::{Basis, Case, Expect, Level},
+    vector::{Vector, Verdict},
 };
 
 /// What the rows of the table of alterations weigh, by the cases that use each alone.
@@ -18,6 +19,21 @@ impl Rows {
             let firm = matches!((case.level, case.basis), (Level::Must, Basis::Draft | Basis::Inherited));
             let weight = if firm && case.expect != Some(Expect::Observed) { Weight::Violation } else { Weight::Note };
             if let Some(row) = &case.alter {
+                let entry = rows.entry(row.clone()).or_insert(weight);
+                *entry = weight.min(*entry);
+            }
+        }
+        Self(rows)
+    }
+
+    /// The same by the vectors.
+    pub(super) fn of_vectors(vectors: &[Vector]) -> Self {
+        let mut rows = BTreeMap::new();
+        for vector in vectors {
+            let firm = matches!((vector.level, vector.basis), (Level::Must, Basis::Draft | Basis::Inherited));
+            let firm = firm && vector.expect.verdict != Verdict::Open;
+            let weight = if firm { Weight::Violation } else { Weight::Note };
+            if let Some(row) = &vector.alteration {
                 let entry = rows.entry(row.clone()).or_insert(weight);
                 *entry = weight.min(*entry);
             }

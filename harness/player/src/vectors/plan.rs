@@ -193,10 +193,10 @@ impl Plan {
 }
 
 /// The claims in a token that was just made.
-fn claims_of(token: &str) -> Map<String, Value> {
+pub(super) fn claims_of(token: &str) -> Map<String, Value> {
     segment(token, 1).and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
 }
 
-fn segment(jws: &str, n: usize) -> Option<String> {
+pub(crate) fn segment(jws: &str, n: usize) -> Option<String> {
     String::from_utf8(base64url::decode(jws.split('.').nth(n)?).ok()?).ok()
 }

@@ -14,7 +14,7 @@ use ekmcheck_suite::vector::{RequestLine, Window};
 pub(super) const NOW: i64 = 1_800_000_000;
 
 /// The window of `iat`, that of the reference.
-pub(super) const WINDOW: Window = Window { iat_past: 300, iat_future: 60 };
+pub(crate) const WINDOW: Window = Window { iat_past: 300, iat_future: 60 };
 
 /// What a request is for.
 #[derive(Debug, Clone, Copy)]
@@ -74,7 +74,7 @@ impl World {
 
 /// No handshake stands behind these: each value is a hash of its name. All that counts is that they differ, and that
 /// the longer one does not begin with the right one, as in TLS 1.3.
-fn exporters(connection: &str) -> Exporters {
+pub(super) fn exporters(connection: &str) -> Exporters {
     let value = |name: &'static str, length: usize| {
         let block = |n: usize| sha256(format!("ekmcheck exporter|{connection}|{name}|{n}").as_bytes());
         let octets: Vec<u8> = (0..length.div_ceil(32)).flat_map(block).take(length).collect();

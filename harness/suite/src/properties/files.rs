@@ -75,7 +75,7 @@ fn ledger() -> Ledger {
 
 fn names() -> Names {
     let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-    Names { alterations: set(&["typ-jwt", "ekm-missing"]), clients: set(&["p256", "second"]) }
+    Names { alterations: set(&["typ-jwt", "ekm-missing"]), clients: set(&["p256", "second"]), ..Names::default() }
 }
 
 const LEDGER: &str = r#"{"requirements":[{"id":"rs.typ","role":"resource-server","level":"MUST","basis":"draft","clause":"2.3.1","revision":"-06","text":"."}],"rows":[],"excluded":[],"readings":[]}"#;

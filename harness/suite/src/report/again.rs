@@ -19,7 +19,8 @@ impl Report {
     pub fn again_parts(&self, case: &str) -> (String, String) {
         let case = format!(" --filter {}", word(case));
         if let Some(adapter) = &self.adapter {
-            return (format!("ekmcheck run --adapter {}", word(&adapter.command)), case);
+            let vectors: String = self.named_by.iter().map(|w| format!(" {}", word(w))).collect();
+            return (format!("ekmcheck run --adapter {}{vectors}", word(&adapter.command)), case);
         }
         let mut run = "ekmcheck run".to_owned();
         let mut add = |words: &str| {

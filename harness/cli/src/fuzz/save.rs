@@ -1,0 +1,157 @@
+//! What is left of a campaign: reports, and the findings as files that others can play.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use ekmcheck_player::{campaign, vectors};
+use ekmcheck_report::campaign::{html, markdown, sarif};
+use ekmcheck_suite::{
+    campaign::{Campaign, Ended, Weight},
+    report::{Style, plain},
+};
+
+use super::{read, status};
+use crate::{
+    Trouble,
+    args::{Format, MergeArgs},
+    print,
+    run::{self, COLOURS},
+    scenarios,
+};
+
+/// The file that everything else is made of.
+pub(super) const REPORT: &str = "campaign.json";
+/// Below the role's folder of the scenarios, and in the vectors.
+const FOUND: &str = "found";
+
+/// Writes all reports and a file for each example; returns the path of the report.
+pub(super) fn save(directory: &Path, done: &Campaign) -> Result<PathBuf, Trouble> {
+    run::write_file(directory, REPORT, &run::json(done)?)?;
+    run::write_file(directory, "campaign.md", &markdown(done))?;
+    run::write_file(directory, "campaign.html", &html(done))?;
+    let sarif = sarif(done).map_err(|e| Trouble::Harness(e.to_string()))?;
+    run::write_file(directory, "campaign.sarif", &sarif)?;
+    match done.adapter {
+        None => cases(directory, done)?,
+        Some(_) => as_vectors(directory, done)?,
+    }
+    Ok(directory.join(REPORT))
+}
+
+/// A directory that `run --scenarios` takes: the ledger, the register, and a case for each example.
+fn cases(directory: &Path, done: &Campaign) -> Result<(), Trouble> {
+    let all = scenarios::all(None)?;
+    let root = directory.join("scenarios");
+    let found = root.join(scenarios::ROLE).join(FOUND);
+    forget(&found)?;
+    if done.findings.is_empty() {
+        return Ok(());
+    }
+    run::write_file(&root, scenarios::LEDGER, &run::json(&all.ledger)?)?;
+    run::write_file(&root, scenarios::REGISTER, &run::json(&all.register)?)?;
+    for case in campaign::cases(done, &all.cases) {
+        let name = case.id.rsplit('.').next().unwrap_or_default();
+        run::write_file(&found, &format!("{name}.json"), &run::json(&case)?)?;
+    }
+    Ok(())
+}
+
+/// Files that `run --adapter CMD --vector` takes.
+fn as_vectors(directory: &Path, done: &Campaign) -> Result<(), Trouble> {
+    let harness = |e: String| Trouble::Harness(e);
+    let frozen = vectors::generate().map_err(|e| harness(e.to_string()))?.vectors;
+    let root = directory.join("vectors");
+    forget(&root.join(FOUND))?;
+    for vector in campaign::vectors(done, &frozen).map_err(harness)? {
+        run::write_file(&root.join(FOUND), &format!("{}.json", name_of(&vector.id)), &vectors::render(&vector))?;
+    }
+    Ok(())
+}
+
+fn name_of(id: &str) -> &str {
+    id.rsplit('/').next().unwrap_or(id)
+}
+
+/// What an earlier campaign found must not look like this one's.
+fn forget(found: &Path) -> Result<(), Trouble> {
+    let Ok(entries) = fs::read_dir(found) else { return Ok(()) };
+    for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
+        if path.extension().is_some_and(|e| e == "json") {
+            fs::remove_file(&path).map_err(|e| Trouble::Given(format!("{}: {e}", path.display())))?;
+        }
+    }
+    Ok(())
+}
+
+/// Puts the campaigns of shards together, as `ekmcheck merge` does with reports; `None` if the first file is no campaign.
+pub(crate) fn merge(args: &MergeArgs) -> Option<Result<u8, Trouble>> {
+    let text = fs::read_to_string(args.reports.first()?).ok()?;
+    let value: serde_json::Value = serde_json::from_str(&text).ok()?;
+    value.get("mutants").is_some().then(|| merged(args))
+}
+
+fn merged(args: &MergeArgs) -> Result<u8, Trouble> {
+    let parts: Vec<Campaign> = args.reports.iter().map(|path| read(path)).collect::<Result<_, _>>()?;
+    let whole = Campaign::merged(&parts).map_err(|why| {
+        Trouble::Given(format!(
+            "these campaigns are not the parts of one: {why}\n  mend: give the campaign.json of each shard of the same `fuzz --shard K/N` once"
+        ))
+    })?;
+    let path = save(&args.report, &whole)?;
+    match args.format {
+        Format::Json => print(&run::json(&whole)?),
+        Format::Human => print(&told(&whole, &path, COLOURS)),
+    }
+    Ok(status(&whole))
+}
+
+/// The campaign for a terminal.
+pub(super) fn told(done: &Campaign, path: &Path, colours: Style) -> String {
+    let mut out = format!("subject: {}  seed: {}\n", plain(&done.subject), done.seed);
+    for finding in &done.findings {
+        let (colour, word) = match finding.weight {
+            Weight::Violation => (colours.bad, "violation"),
+            Weight::Note => (colours.doubtful, "note     "),
+        };
+        out.push_str(&format!("\n{colour}{word}{}  {}  seen {} times\n", colours.reset, finding.id, finding.times));
+        if let Some(example) = finding.examples.first() {
+            out.push_str(&format!(
+                "  on {} after {} requests{}\n    reference {}\n    subject   {}\n    changes   {}\n",
+                example.transport.name(),
+                example.at_request,
+                if example.warm { ", behind a right request" } else { "" },
+                plain(&example.expected),
+                plain(&example.seen),
+                plain(&example.mutations["mutations"].to_string()),
+            ));
+        }
+    }
+    let ended = match done.ended {
+        Ended::Requests => "all requests were sent",
+        Ended::Time => "the time was over",
+        Ended::ServerErrors => "the subject answered with too many server errors",
+        Ended::Refusing => "the subject takes right requests no more",
+        Ended::Interrupted => "interrupted",
+    };
+    let (requests, connections) = match done.adapter {
+        None => ("requests", format!("on {} connections", done.connections)),
+        Some(_) => ("questions", format!("to an adapter that was started {} times", done.connections)),
+    };
+    let (violations, others) = done.weighed();
+    out.push_str(&format!(
+        "\n{} {requests} ({} mutants) {connections}, {:.1} s, {:.0} a second; {ended}\n  {violations} findings against a MUST, {others} others, {} different behaviours\n",
+        done.requests,
+        done.mutants,
+        done.seconds,
+        done.rate(),
+        done.novelty.last().map_or(0, |n| n.behaviours),
+    ));
+    let shown = path.display().to_string();
+    out.push_str(&format!("report: {shown}\n"));
+    if !done.findings.is_empty() {
+        out.push_str(&format!("again:  {}\n", plain(&done.again(&shown))));
+    }
+    out
+}

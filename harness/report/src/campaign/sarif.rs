@@ -1,0 +1,69 @@
+//! A campaign's violations in SARIF 2.1.0.
+
+use ekmcheck_suite::campaign::{Campaign, Finding, Weight};
+use serde_json::{Value, json};
+
+use crate::{ReportFault, inert, json::pretty, sarif::DRAFT_PAGE};
+
+pub(super) fn json(done: &Campaign) -> Result<String, ReportFault> {
+    let firm: Vec<&Finding> = done.findings.iter().filter(|f| f.weight == Weight::Violation).collect();
+    let rules: Vec<Value> = firm.iter().map(|finding| rule(finding)).collect();
+    let results = firm.iter().enumerate().flat_map(|(index, finding)| results(done, finding, index));
+    Ok(pretty(&json!({
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [{
+            "tool": { "driver": {
+                "name": "ekmcheck",
+                "semanticVersion": done.ekmcheck,
+                "informationUri": DRAFT_PAGE,
+                "rules": rules,
+            }},
+            "automationDetails": { "id": format!("ekmcheck-fuzz/{}/", inert(&done.subject)) },
+            "columnKind": "unicodeCodePoints",
+            "properties": { "requests": done.requests, "mutants": done.mutants, "seed": done.seed },
+            "results": results.collect::<Vec<_>>(),
+        }],
+    }))?)
+}
+
+fn rule(finding: &Finding) -> Value {
+    json!({
+        "id": inert(&finding.id),
+        "shortDescription": { "text": format!("{}: {}", finding.class.name(), inert(&finding.check)) },
+        "defaultConfiguration": { "level": "error" },
+        "helpUri": DRAFT_PAGE,
+        "properties": { "tags": ["fuzzing", finding.class.name()] },
+    })
+}
+
+/// A result each of the examples that weigh as much.
+fn results(done: &Campaign, finding: &Finding, index: usize) -> Vec<Value> {
+    // Readers of SARIF make links of what stands in brackets.
+    let plain = |text: &str| inert(text).replace('[', "(").replace(']', ")");
+    let firm = finding.examples.iter().filter(|example| example.weight == Weight::Violation);
+    let result = |example: &ekmcheck_suite::campaign::Example| {
+        let text = format!(
+            "The reference: {}; the subject: {}; on {} with {}. Again: {}",
+            plain(&example.expected),
+            plain(&example.seen),
+            example.transport.name(),
+            plain(&example.mutations.to_string()),
+            plain(&done.again("campaign.json")),
+        );
+        json!({
+            "ruleId": inert(&finding.id),
+            "ruleIndex": index,
+            "level": "error",
+            "kind": "fail",
+            "message": { "text": text },
+            "locations": [{
+                // What is at fault is a server; the file that can be named is the one that plays it again.
+                "physicalLocation": { "artifactLocation": { "uri": "campaign.json" }, "region": { "startLine": 1 } },
+                "logicalLocations": [{ "fullyQualifiedName": inert(&finding.id), "kind": "member" }],
+            }],
+            "partialFingerprints": { "ekmcheckFinding/v1": format!("{}/{}", inert(&finding.id), inert(&example.mutations.to_string())) },
+        })
+    };
+    firm.map(result).collect()
+}
