@@ -25,7 +25,8 @@ for target in $(cargo fuzz list); do
     zip -q -j "$OUT/${target}_seed_corpus.zip" fuzz/corpus/"$target"/* "${regressions[@]}"
     {
         echo "[libfuzzer]"
-        echo "timeout = 10"
+        # No input may take long, or much memory: no reader here needs more than a few times what it reads.
+        printf 'timeout = 10\nrss_limit_mb = 2048\nmalloc_limit_mb = 64\n'
         case $target in
             # An octet a choice: no longer input says more.
             cache | differential | fields | multiplex | proof_structured) printf 'max_len = 128\nlen_control = 0\n' ;;

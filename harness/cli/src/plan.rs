@@ -437,4 +437,34 @@ mod tests {
         assert!(mistakes(":8443", ":{port}")[0].what.contains("nothing is started"));
         assert!(mistakes("[subject]", "[subject")[0].what.len() > 3);
     }
+
+    /// Whatever a plan is changed into in one place, it is read, or refused with a line of the file and a mend.
+    #[test]
+    fn no_change_to_a_plan_is_refused_without_a_place() {
+        let text = include_str!("init/plan.toml").replace("{HOST}", "localhost").replace("# ", "");
+        let plans = [GOOD.to_owned(), text, format!("{GOOD}[limits]\nstep_seconds = 5\n[places]\n[capabilities]\n")];
+        let (mut read, mut refused) = (0, 0);
+        for plan in &plans {
+            let marks: Vec<usize> = plan.char_indices().map(|(at, _)| at).collect();
+            let changed = marks.iter().flat_map(|at| {
+                let (before, after) = plan.split_at(*at);
+                let rest = after.chars().next().map_or("", |c| &after[c.len_utf8()..]);
+                ["", "\"", "]", "\n", "-9e99", "\u{0}", "='''"].map(|with| format!("{before}{with}{rest}"))
+            });
+            let lines = |text: &str| text.matches('\n').count() + 1;
+            for text in changed {
+                let Err(mistakes) = parsed(&text) else {
+                    read += 1;
+                    continue;
+                };
+                refused += 1;
+                assert!(!mistakes.is_empty(), "{text}");
+                for Mistake { line, what, mend, .. } in mistakes {
+                    assert!((1..=lines(&text)).contains(&line), "line {line}: {what}\n{text}");
+                    assert!(!what.is_empty() && !mend.is_empty(), "line {line}: {what}\n{text}");
+                }
+            }
+        }
+        assert!(read > 100 && refused > 1000, "{read} were read and {refused} refused");
+    }
 }

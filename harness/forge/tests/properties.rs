@@ -153,6 +153,43 @@ fn every_regression_holds() {
     }
 }
 
+/// What is nested, repeated or escaped without end costs no more than its length. A second is what nothing needs that is
+/// not slow by design, in a debug build on a busy machine.
+#[test]
+fn no_text_takes_long() {
+    let shapes: [(&str, fn(usize) -> String); 9] = [
+        ("nested arrays", |n| format!("{{\"a\":{}", "[".repeat(n))),
+        ("nested objects", |n| "{\"a\":".repeat(n / 5)),
+        ("members of one name", |n| format!("{{{}\"a\":1}}", "\"a\":1,".repeat(n / 6))),
+        ("members of other names", |n| {
+            let members: Vec<String> = (0..n / 10).map(|i| format!("\"m{i}\":1")).collect();
+            format!("{{{}}}", members.join(","))
+        }),
+        ("escapes", |n| format!("{{\"a\":\"{}\"}}", "\\u0061".repeat(n / 6))),
+        ("digits", |n| format!("{{\"iat\":{}}}", "9".repeat(n))),
+        ("an exponent", |n| format!("{{\"iat\":1e{}}}", "9".repeat(n))),
+        ("white space", |n| format!("{{{}}}", " ".repeat(n))),
+        ("an open string", |n| format!("{{\"{}", "a".repeat(n))),
+    ];
+    for (name, shape) in shapes {
+        // As long as a proof may be, and much longer.
+        for size in [8_000, 400_000] {
+            let text = shape(size);
+            let segment = base64url::encode(text.as_bytes());
+            let timed = |what: &str, read: &dyn Fn()| {
+                let begun = std::time::Instant::now();
+                read();
+                let took = begun.elapsed();
+                assert!(took.as_secs_f64() < 1.0, "{name} of {size} octets as {what}: {took:?}");
+            };
+            timed("JSON", &|| drop(ekmcheck_binding::json::parse_object(text.as_bytes())));
+            timed("a header", &|| drop(Proof::parse(&format!("{segment}.e30.AAAA"))));
+            timed("claims", &|| drop(Proof::parse(&format!("e30.{segment}.AAAA"))));
+            timed("segments", &|| drop(Proof::parse(&".".repeat(size))));
+        }
+    }
+}
+
 /// Whether the property finds something with one of its own seeds.
 fn is_found<S: Steps + Clone>(steps: &S) -> bool {
     seeds("proof_structured")

@@ -169,7 +169,9 @@ fn no_harmless_variation_is_blamed() {
     let mut found = Vec::new();
     let mut names = BTreeSet::new();
     for (turn, variation) in variations().enumerate() {
-        let cases = scenarios().cases.clone();
+        // A third of the cases each, on one of their transports: `ekmcheck selftest --named` plays all on each of them.
+        let third = |(index, _): &(usize, &Case)| index % 3 == turn % 3;
+        let cases: Vec<Case> = scenarios().cases.iter().enumerate().filter(third).map(|(_, c)| c.clone()).collect();
         let (report, _) = play(&world, &runtime, Subject::Variation(variation), cases.clone(), turn);
         // Only what needs a clock that moves may be left out, where there is none.
         let clockless = !Subject::Variation(variation).clock_moves();

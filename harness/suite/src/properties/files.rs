@@ -5,7 +5,9 @@ use serde_json::Value;
 
 use super::Seed;
 use crate::{
+    adapter::Answer,
     ambiguity::Register,
+    campaign::Campaign,
     load::{self, LoadFault, Names},
     report::Report,
     requirement::Ledger,
@@ -13,10 +15,10 @@ use crate::{
 };
 
 /// Which file: the first octet.
-const KINDS: u8 = 5;
+const KINDS: u8 = 7;
 
-/// Takes the first octet for the kind of file (a case, the ledger, the register of ambiguities, a vector, a report) and
-/// the rest for its text. It is read, or refused with a place that lies within it; what was read and is written out again
+/// Takes the first octet for the kind of file (a case, the ledger, the register of ambiguities, a vector, a report, a
+/// campaign, a line of an adapter) and the rest for its text. It is read, or refused with a place that lies within it; what was read and is written out again
 /// is read as the same.
 pub fn files(octets: &[u8]) {
     let Some((kind, text)) = octets.split_first() else { return };
@@ -45,7 +47,21 @@ pub fn files(octets: &[u8]) {
             again::<Register>(read.ok().as_ref(), text);
         }
         3 => again::<Vector>(serde_json::from_str(text).ok().as_ref(), text),
-        _ => again::<Report>(serde_json::from_str(text).ok().as_ref(), text),
+        4 => again::<Report>(serde_json::from_str(text).ok().as_ref(), text),
+        5 => {
+            let read: Option<Campaign> = serde_json::from_str(text).ok();
+            again(read.as_ref(), text);
+            if let Some(read) = read {
+                // With itself, unless it is a shard, which there is once.
+                let merged = Campaign::merged(&[read.clone(), read.clone()]);
+                assert!(merged.is_ok() == read.shard.is_none(), "FILES: {merged:?}\n{text}");
+                _ = (read.rate(), read.weighed(), read.again("campaign.json"));
+            }
+        }
+        _ => match Answer::read(text) {
+            Ok(answer) => again(Some(&answer), text),
+            Err(why) => assert!(!why.is_empty(), "FILES: says nothing\n{text}"),
+        },
     }
 }
 
@@ -86,9 +102,20 @@ const ALTERATION: &str = r#"{"id":"rs.typ.jwt","row":"RS-C02","title":".","level
 
 const STORY: &str = r#"{"id":"rs.typ.jwt","row":"RS-J22","title":".","level":"SHOULD","basis":"hardening","clause":"3.3.2","requirements":["rs.typ"],"play":[{"connect":{"name":"first","client":"p256"}},{"send":{"on":"first","expect":"accepted"}},{"close":{"connection":"first","how":"fin"}},{"connect":{"name":"second","same_port_as":"first"}},{"send":{"on":"second","proof":{"made_on":"first"},"expect":{"refused":{"error":["invalid_proof"]}}}},{"advance_clock":{"seconds":600}}]}"#;
 
+const CAMPAIGN: &str = r#"{"ekmcheck":"0","subject":"s","named_by":["--subject","s"],"draft":"d","machine":"m","transports":["tls13-h1"],"seed":1,"requests":9,"mutants":3,"connections":2,"seconds":0.5,"ended":"requests","server_errors":0,"findings":[{"id":"bypass.ekm","class":"bypass","check":"ekm","weight":"violation","times":1,"examples":[{"mutations":{"mutations":[{"row":"ekm-missing"}],"claims":[false,false,false],"warm":false},"claims":[],"warm":false,"transport":"tls13-h1","weight":"violation","expected":"ekm","seen":"accepted","at_request":7}]}],"novelty":[{"requests":1,"behaviours":1}],"corpus":[]}"#;
+
+const ANSWER: &str = r#"{"answer":"refuse","id":7,"check":"ekm","detail":"d"}"#;
+
 /// One of each kind.
 pub(super) fn seeds() -> Vec<Seed> {
-    [("case-alteration", 0, ALTERATION), ("case-story", 0, STORY), ("ledger", 1, LEDGER), ("register", 2, REGISTER)]
-        .map(|(name, kind, text)| (name.to_owned(), [&[kind], text.as_bytes()].concat()))
-        .to_vec()
+    [
+        ("case-alteration", 0, ALTERATION),
+        ("case-story", 0, STORY),
+        ("ledger", 1, LEDGER),
+        ("register", 2, REGISTER),
+        ("campaign", 5, CAMPAIGN),
+        ("answer", 6, ANSWER),
+    ]
+    .map(|(name, kind, text)| (name.to_owned(), [&[kind], text.as_bytes()].concat()))
+    .to_vec()
 }
