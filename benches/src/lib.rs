@@ -65,7 +65,7 @@ impl Prevalidated {
     fn new(cnf: &Value) -> Result<Self, InputError> {
         let claims = json::parse_object(json!({"cnf": cnf}).to_string().as_bytes())
             .map_err(|e| InputError::Unreadable(Refusal::new(Check::Confirmation, e.to_string())))?;
-        Ok(Self(ValidToken { claims, expires: NOW + 3600 }))
+        Ok(Self(ValidToken { claims: claims.into(), expires: NOW + 3600 }))
     }
 }
 

@@ -2,6 +2,9 @@
 //!
 //! [`Guard`](crate::guard::Guard) walks them in order. The reference takes all of them as they are
 //! ([`ByTheDraft`]); a faulty server, made to prove that a check can fail, overrides exactly one.
+//!
+//! [`Steps::access_token`] and [`Steps::proof_field`] go by the fields alone: the guard does not ask them again for
+//! octets whose token and proof it finds in the cache.
 
 use std::str;
 
@@ -226,8 +229,8 @@ pub trait Steps: Send + Sync {
     }
 
     /// What a cache entry stands for.
-    fn entry(&self, ath: &TokenHash, proof: &str) -> EntryKey {
-        EntryKey { ath: *ath, proof: crate::digest::sha256(proof.as_bytes()) }
+    fn entry<'a>(&self, token: &'a str, proof: &'a str) -> EntryKey<'a> {
+        EntryKey::new(token, proof)
     }
 
     /// Whether the end of a connection drops its entries.
