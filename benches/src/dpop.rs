@@ -1,23 +1,27 @@
 //! DPoP (RFC 9449) as a resource server checks it on every request: the yardstick, written to be as fast as it can be
 //! while making every check of section 4.3 but the nonce, which is optional and needs no cryptography.
 //!
-//! The proof is read once, by the reader that also reads Session-Binding Proofs; the signature goes to AWS-LC through
-//! `jsonwebtoken`. As in most servers cheap checks come before the signature, and the identifier is used up last.
+//! The proof is read by the readers of base64url and JSON that also read Session-Binding Proofs, and the signature goes to
+//! AWS-LC by the same way. As in most servers cheap checks come before the signature, and the identifier is used up last.
+//! The header is remembered by its octets: a client's proofs have all the same one, so that the key in it is parsed, and
+//! its thumbprint taken, once a client and not once a request. Few servers do that; the yardstick should not be short.
 
 use std::{
+    collections::HashMap,
     str,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use ekmcheck_binding::{
+    algorithm::Algorithm,
     base64url,
+    certificate::PublicKey,
+    crypto::{AwsLc, SignatureVerifier as _},
     digest::{TokenHash, sha256},
     guard::{AccessTokens, Policy, Request},
-    json::{Object, Value},
+    json::{self, Object, Value},
     jti::JtiStore,
-    proof::Proof,
 };
-use jsonwebtoken::{Algorithm, DecodingKey, crypto::aws_lc::DEFAULT_PROVIDER};
 
 /// The value of `typ` (section 4.2).
 pub const TYP: &str = "dpop+jwt";
@@ -61,13 +65,21 @@ pub enum Failed {
 pub struct DpopVerifier {
     policy: Policy,
     jti: Mutex<JtiStore>,
+    /// By the segment. The header of a client's proofs is always the same, so that key and thumbprint are worked out once.
+    headers: Mutex<HashMap<String, Arc<Header>>>,
 }
+
+/// How many headers are remembered.
+const HEADERS: usize = 10_000;
+
+/// Up to which length, in octets.
+const LONGEST_HEADER: usize = 1024;
 
 impl DpopVerifier {
     /// A verifier that has seen no identifier yet.
     #[must_use]
     pub fn new(policy: Policy) -> Self {
-        Self { policy, jti: Mutex::new(JtiStore::new(policy.jti)) }
+        Self { policy, jti: Mutex::new(JtiStore::new(policy.jti)), headers: Mutex::default() }
     }
 
     /// Decides on one request at the time `now` (Unix seconds). `request.proofs` are the `DPoP` fields.
@@ -78,11 +90,12 @@ impl DpopVerifier {
         let token = access_token(request.authorization)?;
         let valid = tokens.validate(token, now).map_err(|_| Failed::Token)?;
         let [field] = request.proofs else { return Err(Failed::Field) };
-        let proof = str::from_utf8(field).ok().and_then(|text| Proof::parse(text).ok()).ok_or(Failed::Format)?;
-        let (header, claims) = (&proof.header, &proof.claims);
-        if text(header, "typ") != Some(TYP) || header.member("crit").is_some() {
-            return Err(Failed::Typ);
-        }
+        let proof = str::from_utf8(field).map_err(|_| Failed::Format)?;
+        let (input, signature) = proof.rsplit_once('.').ok_or(Failed::Format)?;
+        let (header, payload) = input.split_once('.').ok_or(Failed::Format)?;
+        let signature = base64url::decode(signature).map_err(|_| Failed::Format)?;
+        let claims = &object(payload)?;
+        let header = self.header(header)?;
         let claim = |name| text(claims, name).ok_or(Failed::Claims);
         let (jti, htm, htu, ath) = (claim("jti")?, claim("htm")?, claim("htu")?, claim("ath")?);
         let Some(Value::Number(iat)) = claims.member("iat") else { return Err(Failed::Claims) };
@@ -95,33 +108,59 @@ impl DpopVerifier {
         require(iat >= now - self.policy.iat_past && iat <= now + self.policy.iat_future, Failed::Iat)?;
         let hash = TokenHash::of(token);
         require(base64url::decode_32(ath).as_ref() == Ok(hash.octets()), Failed::Ath)?;
-        let jwk = match header.member("jwk") {
-            Some(Value::Object(jwk)) => Jwk::read(jwk, text(header, "alg"))?,
-            _ => return Err(Failed::Jwk),
-        };
         let cnf = valid.claims.member("cnf");
         let jkt = if let Some(Value::Object(cnf)) = cnf { text(cnf, "jkt") } else { None };
-        require(jkt == Some(&jwk.thumbprint()), Failed::Jkt)?;
-        jwk.verify(&proof)?;
+        require(jkt == Some(&header.thumbprint), Failed::Jkt)?;
+        require(AwsLc.verify(header.algorithm, &header.key, input.as_bytes(), &signature), Failed::Signature)?;
         let mut seen = self.jti.lock().unwrap_or_else(PoisonError::into_inner);
         // Kept as long as the other protocol keeps it, so that both stores grow alike.
         seen.use_once(hash, jti, valid.expires, now).map_err(|_| Failed::Jti)
     }
+
+    /// The header of a segment, from memory if it came before. Whoever sends ever new ones gains nothing: the memory is
+    /// emptied when it is full.
+    fn header(&self, segment: &str) -> Result<Arc<Header>, Failed> {
+        let known = || self.headers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(header) = known().get(segment) {
+            return Ok(header.clone());
+        }
+        let header = Arc::new(Header::read(segment)?);
+        let mut known = known();
+        if known.len() >= HEADERS {
+            known.clear();
+        }
+        if segment.len() <= LONGEST_HEADER {
+            known.insert(segment.to_owned(), header.clone());
+        }
+        Ok(header)
+    }
 }
 
-/// A public key from a proof's header, of one of three kinds.
-enum Jwk<'a> {
-    Ec { algorithm: Algorithm, crv: &'a str, x: &'a str, y: &'a str },
-    Ed25519 { x: &'a str },
+/// What a header says, once it was read: it is the same in each proof of a client.
+struct Header {
+    algorithm: Algorithm,
+    key: PublicKey,
+    /// RFC 7638, in base64url.
+    thumbprint: String,
 }
 
-impl<'a> Jwk<'a> {
-    fn read(jwk: &'a Object, alg: Option<&str>) -> Result<Self, Failed> {
+impl Header {
+    /// Reads the first segment of a proof.
+    fn read(segment: &str) -> Result<Self, Failed> {
+        let header = object(segment)?;
+        if text(&header, "typ") != Some(TYP) || header.member("crit").is_some() {
+            return Err(Failed::Typ);
+        }
+        let Some(Value::Object(jwk)) = header.member("jwk") else { return Err(Failed::Jwk) };
+        Self::of_jwk(jwk, text(&header, "alg"))
+    }
+
+    fn of_jwk(jwk: &Object, alg: Option<&str>) -> Result<Self, Failed> {
         let member = |name| text(jwk, name).ok_or(Failed::Jwk);
-        let (algorithm, kty, curve) = match alg {
-            Some("ES256") => (Algorithm::ES256, "EC", "P-256"),
-            Some("ES384") => (Algorithm::ES384, "EC", "P-384"),
-            Some("EdDSA") => (Algorithm::EdDSA, "OKP", "Ed25519"),
+        let (algorithm, kty, curve, prefix) = match alg {
+            Some("ES256") => (Algorithm::Es256, "EC", "P-256", P256),
+            Some("ES384") => (Algorithm::Es384, "EC", "P-384", P384),
+            Some("EdDSA") => (Algorithm::EdDsa, "OKP", "Ed25519", ED25519),
             _ => return Err(Failed::Alg),
         };
         // The private parts of all key types (RFC 7518 sections 6.2.2, 6.3.2 and 6.4, RFC 8037 section 2).
@@ -130,31 +169,32 @@ impl<'a> Jwk<'a> {
             return Err(Failed::Jwk);
         }
         require(member("kty")? == kty && member("crv")? == curve, Failed::Jwk)?;
-        Ok(match algorithm {
-            Algorithm::EdDSA => Self::Ed25519 { x: member("x")? },
-            _ => Self::Ec { algorithm, crv: member("crv")?, x: member("x")?, y: member("y")? },
-        })
-    }
-
-    /// RFC 7638, in base64url. The members need no escapes: they were compared, or are used as base64url.
-    fn thumbprint(&self) -> String {
-        let canonical = match self {
-            Self::Ec { crv, x, y, .. } => format!(r#"{{"crv":"{crv}","kty":"EC","x":"{x}","y":"{y}"}}"#),
-            Self::Ed25519 { x } => format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#),
+        let mut spki = prefix.to_vec();
+        // The members need no escapes: they were compared, or are used as base64url.
+        let x = member("x")?;
+        spki.extend(base64url::decode(x).map_err(|_| Failed::Jwk)?);
+        let canonical = if algorithm == Algorithm::EdDsa {
+            format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#)
+        } else {
+            let y = member("y")?;
+            spki.extend(base64url::decode(y).map_err(|_| Failed::Jwk)?);
+            format!(r#"{{"crv":"{curve}","kty":"EC","x":"{x}","y":"{y}"}}"#)
         };
-        base64url::encode(&sha256(canonical.as_bytes()))
+        let key = PublicKey::from_spki_der(&spki).map_err(|_| Failed::Jwk)?;
+        Ok(Self { algorithm, key, thumbprint: base64url::encode(&sha256(canonical.as_bytes())) })
     }
+}
 
-    fn verify(&self, proof: &Proof) -> Result<(), Failed> {
-        let (algorithm, key) = match self {
-            Self::Ec { algorithm, x, y, .. } => (*algorithm, DecodingKey::from_ec_components(x, y)),
-            Self::Ed25519 { x } => (Algorithm::EdDSA, DecodingKey::from_ed_components(x)),
-        };
-        let key = key.map_err(|_| Failed::Jwk)?;
-        // The provider by name: the default one panics if another crate switches on a second backend.
-        let verifier = (DEFAULT_PROVIDER.verifier_factory)(&algorithm, &key).map_err(|_| Failed::Jwk)?;
-        verifier.verify(proof.signing_input.as_bytes(), &proof.signature).map_err(|_| Failed::Signature)
-    }
+/// What stands before the key in its `SubjectPublicKeyInfo` (RFC 5480, RFC 8410).
+const P256: &[u8] =
+    b"\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07\x03\x42\x00\x04";
+const P384: &[u8] = b"\x30\x76\x30\x10\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x05\x2b\x81\x04\x00\x22\x03\x62\x00\x04";
+const ED25519: &[u8] = b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00";
+
+/// A segment of a proof that is an object.
+fn object(segment: &str) -> Result<Object, Failed> {
+    let octets = base64url::decode(segment).map_err(|_| Failed::Format)?;
+    json::parse_object(&octets).map_err(|_| Failed::Format)
 }
 
 /// One `Authorization` field with the scheme `DPoP`, and a token in the syntax of section 7.1.
@@ -296,14 +336,13 @@ mod tests {
 
     #[test]
     fn the_other_algorithms_verify() {
-        use ekmcheck_binding::algorithm::Algorithm as Jwa;
         let pki = ekmcheck_forge::pki::Pki::frozen().unwrap();
-        for (name, jwa) in [("p384", Jwa::Es384), ("ed25519", Jwa::EdDsa)] {
+        for (name, jwa) in [("p384", Algorithm::Es384), ("ed25519", Algorithm::EdDsa)] {
             let inputs = Inputs::new().unwrap();
             let key = pki.identity(name).unwrap().key.clone();
             let point = key.public().material();
             let jwk = match jwa {
-                Jwa::Es384 => json!({"kty": "EC", "crv": "P-384", "x": base64url::encode(&point[1..49]),
+                Algorithm::Es384 => json!({"kty": "EC", "crv": "P-384", "x": base64url::encode(&point[1..49]),
                     "y": base64url::encode(&point[49..])}),
                 _ => json!({"kty": "OKP", "crv": "Ed25519", "x": base64url::encode(point)}),
             };
@@ -314,17 +353,33 @@ mod tests {
             let signature = key.sign(jwa, input.as_bytes(), ekmcheck_forge::keys::Signing::Frozen).unwrap();
             let proof = format!("{input}.{}", base64url::encode(&signature));
             assert_eq!(of_text(&inputs, &proof), Err(Failed::Jkt), "the token is bound to the other key");
-            let parsed = Proof::parse(&proof).unwrap();
-            let Some(Value::Object(object)) = parsed.header.member("jwk") else { panic!("no key") };
-            assert_eq!(Jwk::read(object, Some(jwa.name())).map(|k| k.verify(&parsed)), Ok(Ok(())));
+            let read = Header::read(input.split('.').next().unwrap()).unwrap();
+            assert_eq!(read.key.spki(), key.public().spki());
+            assert!(AwsLc.verify(read.algorithm, &read.key, input.as_bytes(), &signature));
         }
+    }
+
+    #[test]
+    fn a_remembered_header_vouches_for_nothing() {
+        let inputs = Inputs::new().unwrap();
+        let verifier = DpopVerifier::new(Policy::default());
+        let verdict = |proof: &str| {
+            inputs.request(&inputs.dpop, proof, |r| verifier.verify(r, &inputs.bound_to_key, NOW as f64))
+        };
+        let [one, two] = [1, 2].map(|n| inputs.dpop_proof(&inputs.dpop_parts(n)).unwrap());
+        assert_eq!(verdict(&one), Ok(()));
+        let (input, _) = two.rsplit_once('.').unwrap();
+        let (_, signature) = one.rsplit_once('.').unwrap();
+        assert_eq!(verdict(&format!("{input}.{signature}")), Err(Failed::Signature));
+        assert_eq!(verdict(&two), Ok(()));
     }
 
     /// The example of RFC 9449 section 4.1 (key) and section 6.1 (its thumbprint).
     #[test]
     fn thumbprint_known_answer() {
         let (x, y) = ("l8tFrhx-34tV3hRICRDY9zCkDlpBhF42UQUfWVAWBFs", "9VE4jf_Ok_o64zbTTlcuNJajHmt6v9TDVrU0CdvGRDA");
-        let jwk = Jwk::Ec { algorithm: Algorithm::ES256, crv: "P-256", x, y };
-        assert_eq!(jwk.thumbprint(), "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I");
+        let jwk = format!(r#"{{"kty":"EC","crv":"P-256","x":"{x}","y":"{y}"}}"#);
+        let header = Header::of_jwk(&json::parse_object(jwk.as_bytes()).unwrap(), Some("ES256")).unwrap();
+        assert_eq!(header.thumbprint, "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I");
     }
 }

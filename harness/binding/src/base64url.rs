@@ -83,7 +83,7 @@ mod tests {
         assert_eq!(decode("QR").unwrap_err(), Base64urlError::NotCanonical);
         let octets = std::array::from_fn(|i| i as u8 * 7);
         assert_eq!(decode_32(&encode(&octets)), Ok(octets));
-        assert!(decode_32(&"Q".repeat(43)).unwrap_err().contains("unused bits"));
+        assert!(decode_32(&"R".repeat(43)).unwrap_err().contains("unused bits"));
         assert!(decode_32(&"+".repeat(43)).unwrap_err().contains("alphabet"));
         assert!(decode_32("QQ").unwrap_err().contains("1 octets"));
     }
