@@ -11,8 +11,8 @@
 //! is nothing for its duration to tell that the client does not know.
 //!
 //! **Chosen collisions.** The entry that was found last is compared first, then a few are compared in turn; only a
-//! connection with more than [`IN_TURN`] entries has a hash index. Its hash is fast and no cryptographic one, with a key
-//! drawn anew for each cache from the randomness of the operating system (by the standard library), so that collisions
+//! connection with more than [`IN_TURN`] entries has a hash index. Its hash is fast and no cryptographic one, with a key of
+//! its own for each cache that comes from the standard library, and there from the operating system, so that collisions
 //! cannot be prepared without the key. If they could, they would cost their author little of ours: only verified proofs
 //! become entries, so that each collision takes a signature and a verification, a connection has at most
 //! [`ENTRIES_PER_CONNECTION`] of them, and comparing with all of those costs about what one verification costs.
@@ -130,16 +130,16 @@ impl Entry {
 
 /// Verified bindings of the live connections.
 pub struct VerificationCache {
-    scopes: HashMap<Scope, Entries, SeedableRandomState>,
+    scopes: HashMap<Scope, Entries>,
     hash: SeedableRandomState,
 }
 
 impl Default for VerificationCache {
     fn default() -> Self {
-        // The standard library's own state is keyed by the operating system.
-        let seed = std::hash::RandomState::new().hash_one(0);
-        let hash = SeedableRandomState::with_seed(seed, SharedSeed::global_random());
-        Self { scopes: HashMap::with_hasher(hash.clone()), hash }
+        let scopes = HashMap::new();
+        // The key of the standard library's map, which protects that map alike. No result depends on it.
+        let seed = scopes.hasher().hash_one(0);
+        Self { scopes, hash: SeedableRandomState::with_seed(seed, SharedSeed::global_fixed()) }
     }
 }
 
