@@ -1,6 +1,9 @@
 //! A whole decision of a resource server, by protocol and state. The validation of the access token is a stub in all.
 
-use ekmcheck_benches::{Inputs, NOW, figure::Figure};
+use ekmcheck_benches::{
+    Inputs, NOW,
+    figure::{BATCH, Figure},
+};
 use ekmcheck_binding::{
     cache::{ConnectionId, ENTRIES_PER_CONNECTION},
     guard::{Accepted, Connection, Guard, Policy},
@@ -16,11 +19,17 @@ pub(super) fn session<'a>(inputs: &'a Inputs, guard: &'a Guard) -> Vec<Figure<'a
         number += 1;
         Open::new(guard, Connection { id: ConnectionId(number), ..inputs.connection.clone() })
     };
+    let bound = inputs.among(BATCH).unwrap();
     let prepare = move |size| (0..size).map(|_| next()).collect();
     // Each on a connection of its own, opened before and closed after the clock runs. A guard whose cache is switched off
     // would not pay for the insertion that makes the next request cheap.
     let cold = Figure::new("cold", prepare, move |open: &mut Vec<Open<'_>>, n| {
-        is(decide(guard, &open[n].connection, inputs), Moment::Cold)
+        let (authorization, proof) = &bound[n];
+        let on = &open[n].connection;
+        is(
+            inputs.request(authorization, proof, |r| guard.decide(on, r, &inputs.bound_to_session, NOW as f64)),
+            Moment::Cold,
+        )
     });
     let alone = Open::new(guard, inputs.connection.clone());
     assert!(is(decide(guard, &alone.connection, inputs), Moment::Cold));

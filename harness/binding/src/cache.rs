@@ -130,16 +130,16 @@ impl Entry {
 
 /// Verified bindings of the live connections.
 pub struct VerificationCache {
-    scopes: HashMap<Scope, Entries>,
+    scopes: HashMap<Scope, Entries, SeedableRandomState>,
     hash: SeedableRandomState,
 }
 
 impl Default for VerificationCache {
     fn default() -> Self {
-        let scopes = HashMap::new();
-        // The key of the standard library's map, which protects that map alike. No result depends on it.
-        let seed = scopes.hasher().hash_one(0);
-        Self { scopes, hash: SeedableRandomState::with_seed(seed, SharedSeed::global_fixed()) }
+        // The key that the standard library gives a map. No result depends on it.
+        let seed = HashMap::<u64, u64>::new().hasher().hash_one(0);
+        let hash = SeedableRandomState::with_seed(seed, SharedSeed::global_fixed());
+        Self { scopes: HashMap::with_hasher(hash.clone()), hash }
     }
 }
 
@@ -218,6 +218,10 @@ impl Entries {
             self.octets -= oldest.text.len();
             self.unlink(state, &oldest);
         }
+        if self.order.len() == self.order.capacity() {
+            // By a quarter: doubling would leave more room unused than an entry takes in the table.
+            self.order.reserve_exact((self.order.len() / 4).max(2));
+        }
         self.order.push_back(entry.clone());
         self.recent = Some(entry.clone());
         if self.order.len() > IN_TURN {
@@ -225,6 +229,10 @@ impl Entries {
             let new = if self.index.is_empty() { 0 } else { self.order.len() - 1 };
             for entry in self.order.range(new..) {
                 self.index.insert_unique(of(state, entry), entry.clone(), |entry| of(state, entry));
+            }
+            // The table grows when it is full of the traces of what went, too.
+            if self.index.capacity() > 2 * ENTRIES_PER_CONNECTION {
+                self.index.shrink_to(ENTRIES_PER_CONNECTION, |entry| of(state, entry));
             }
         } else {
             self.index = HashTable::new();

@@ -167,8 +167,8 @@ impl<S: Steps> Guard<S> {
         };
         // A proof that comes with a token which asks for none is held to the same checks: a client that thinks itself
         // bound must not be told so by a server that did not look.
-        let entry = known.as_ref().map_or_else(|| self.cached(connection, token, proof), |entry| Some(entry.clone()));
-        let (claims, hash, moment) = match &entry {
+        let found = if known.is_some() { None } else { self.cached(connection, token, proof) };
+        let (claims, hash, moment) = match known.as_ref().or(found.as_ref()) {
             // The token is hashed only where something asks for its hash.
             Some(entry) => (entry.claims(), None, Moment::Hit),
             None => {

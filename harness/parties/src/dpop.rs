@@ -21,6 +21,7 @@ use ekmcheck_binding::{
     guard::{AccessTokens, Policy, Request},
     json::{self, Object, Value},
     jti::JtiStore,
+    steps::is_b64token,
 };
 
 /// The value of `typ` (section 4.2).
@@ -210,9 +211,7 @@ fn object(segment: &str) -> Result<Object, Failed> {
 fn access_token<'a>(fields: &[&'a [u8]]) -> Result<&'a str, Failed> {
     let [field] = fields else { return Err(Failed::Authorization) };
     let (scheme, token) = str::from_utf8(field).ok().and_then(|f| f.split_once(' ')).ok_or(Failed::Authorization)?;
-    let body = token.trim_end_matches('=');
-    let legal = !body.is_empty() && body.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~+/".contains(&b));
-    if legal && scheme.eq_ignore_ascii_case("DPoP") { Ok(token) } else { Err(Failed::Authorization) }
+    if is_b64token(token) && scheme.eq_ignore_ascii_case("DPoP") { Ok(token) } else { Err(Failed::Authorization) }
 }
 
 fn text<'a>(object: &'a Object, name: &str) -> Option<&'a str> {
