@@ -5,7 +5,6 @@ use std::sync::Arc;
 use arbitrary::{Arbitrary, Result as Read, Unstructured};
 use ekmcheck_binding::{
     guard::{AccessTokens, Guard, Policy, Request, ValidToken},
-    json::Object,
     refusal::{Check, Refusal},
     steps::{ByTheDraft, Steps},
     target::Target,
