@@ -1,7 +1,9 @@
 //! What requests cost end to end, over real TLS: how many a second, and the processor time of server and client apart.
 //!
-//! The server has a thread of its own and so has the client, each with a runtime that uses no other; the processor time is
-//! that of the thread, kernel included. All schemes take turns under a load, each turn with a server that remembers
+//! Each load is put twice. For the cost of both sides apart the server has a thread of its own and so has the client, each
+//! with a runtime that uses no other; the processor time is that of the thread, kernel included. For throughput one thread
+//! is both, so that a processor is always busy and none waits for the other: the requests that one processor serves and
+//! sends in a second of its time, whoever else wants it. All schemes take turns under a load, each turn with a server that remembers
 //! nothing, so that a machine that gets slower in between slows all of them; ratios are medians of those of the turns.
 //!
 //! The same in all schemes: HTTP, TLS, the client certificate (but where [`Scheme::DpopServerTls`] goes without), the key,
@@ -10,7 +12,11 @@
 mod client;
 mod server;
 
-use std::{sync::Arc, thread, time::Instant};
+use std::{
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
 
 use cpu_time::ThreadTime;
 use ekmcheck_binding::{
@@ -108,7 +114,13 @@ pub fn bench(world: &World, settings: &Settings, mut progress: impl FnMut(&Point
         turns: settings.turns,
         at_once: settings.at_once,
         octets,
-        floors: Floors { verify: floor(|f| f.verify), sign: floor(|f| f.sign), hash: floor(|f| f.hash) },
+        floors: Floors {
+            verify: floor(|f| f.verify),
+            sign: floor(|f| f.sign),
+            hash: floor(|f| f.hash),
+            dpop_verify: floor(|f| f.dpop_verify),
+            dpop_make: floor(|f| f.dpop_make),
+        },
         points,
         left_out,
         break_even: Vec::new(),
@@ -121,6 +133,7 @@ pub fn bench(world: &World, settings: &Settings, mut progress: impl FnMut(&Point
 #[derive(Debug, Clone, Copy)]
 struct Turn {
     requests: u64,
+    /// On one processor for both; of a server elsewhere by the clock on the wall.
     took: f64,
     server: Option<f64>,
     client: f64,
@@ -199,36 +212,45 @@ impl Stage {
         Ok(Self { transport, scheme, prepared, client, elsewhere })
     }
 
-    /// One turn, with a server that remembers nothing, if it is ours.
+    /// One turn, each time with a server that remembers nothing, if it is ours: once with the server on a thread of its own,
+    /// for the processor time of both, and once on this one, for how long it takes a single processor.
     async fn turn(&self, world: &World, load: Load, at_once: u32) -> Result<Turn, String> {
         let failed = |why: String| format!("{} on {}: {why}", self.scheme.name(), self.transport.name());
-        let running = match &self.elsewhere {
-            Some(_) => None,
-            None => {
-                let service = Metered::new(self.scheme, self.client.tokens(), world.now() as f64);
-                Some(Running::start(self.prepared.clone(), service, self.transport).map_err(failed)?)
-            }
-        };
-        let here = || running.as_ref().map(|running| Origin::new(running.addr(), "localhost"));
-        let origin = self.elsewhere.clone().or_else(here).ok_or_else(|| failed("no origin".to_owned()))?;
-        let before = match &running {
-            Some(running) => Some(running.used().await.map_err(failed)?),
-            None => None,
-        };
-        let (begun, used) = (Instant::now(), ThreadTime::now());
-        let requests = self.client.load(&world.controls.pace, &origin, load, at_once).await.map_err(failed)?;
-        let (took, client) = (begun.elapsed(), used.elapsed());
-        let server = match (&running, before) {
-            (Some(running), Some(before)) => Some(running.used().await.map_err(failed)?.saturating_sub(before)),
-            _ => None,
-        };
-        let micros = |time: std::time::Duration| time.as_secs_f64() * 1e6;
-        Ok(Turn { requests, took: micros(took), server: server.map(micros), client: micros(client) })
+        let micros = |time: Duration| time.as_secs_f64() * 1e6;
+        let pace = &world.controls.pace;
+        let service = || Metered::new(self.scheme, self.client.tokens(), world.now() as f64);
+        if let Some(origin) = &self.elsewhere {
+            let (begun, used) = (Instant::now(), ThreadTime::now());
+            let requests = self.client.load(pace, origin, load, at_once).await.map_err(failed)?;
+            return Ok(Turn { requests, took: micros(begun.elapsed()), server: None, client: micros(used.elapsed()) });
+        }
+        let running = Running::apart(self.prepared.clone(), service(), self.transport).map_err(failed)?;
+        let origin = Origin::new(running.addr(), "localhost");
+        let (before, used) = (running.used().await.map_err(failed)?, ThreadTime::now());
+        self.client.load(pace, &origin, load, at_once).await.map_err(failed)?;
+        let client = used.elapsed();
+        let server = running.used().await.map_err(failed)?.saturating_sub(before);
+        drop(running);
+        let running = Running::here(self.prepared.clone(), service(), self.transport).await.map_err(failed)?;
+        let origin = Origin::new(running.addr(), "localhost");
+        let used = ThreadTime::now();
+        let requests = self.client.load(pace, &origin, load, at_once).await.map_err(failed)?;
+        let took = used.elapsed();
+        Ok(Turn { requests, took: micros(took), server: Some(micros(server)), client: micros(client) })
     }
 }
 
+/// Microseconds a call, of a few.
+fn each(mut call: impl FnMut(usize) -> Option<()>) -> Result<f64, String> {
+    let begun = ThreadTime::now();
+    let right = (0..FLOOR).filter(|n| call(*n).is_some()).count();
+    let took = begun.elapsed().as_secs_f64() * 1e6 / FLOOR as f64;
+    if right == FLOOR { Ok(took) } else { Err("what the floors are measured with does not verify".to_owned()) }
+}
+
 impl Client {
-    /// The floors, at this moment, in microseconds each.
+    /// The floors, at this moment, in microseconds each. The parts of DPoP are whole, without HTTP: our verifier with a key
+    /// that it knows, and a proof of the client.
     fn floors(&self) -> Result<Floors, String> {
         let (signer, key) = self.signer();
         let made: Vec<String> = (0..FLOOR).filter_map(|n| signer.sign("e30", &format!("{n:0200}"))).collect();
@@ -237,22 +259,21 @@ impl Client {
             Some((input.as_bytes().to_vec(), ekmcheck_binding::base64url::decode(signature).ok()?))
         };
         let made: Vec<(Vec<u8>, Vec<u8>)> = made.iter().filter_map(parts).collect();
-        let each = |begun: Instant| begun.elapsed().as_secs_f64() * 1e6 / FLOOR as f64;
-        let begun = Instant::now();
-        let right =
-            made.iter().filter(|(input, signature)| AwsLc.verify(Algorithm::Es256, key, input, signature)).count();
-        let verify = each(begun);
-        let begun = Instant::now();
-        let signed = (0..FLOOR).filter(|n| signer.sign("e30", &format!("{n:0200}")).is_some()).count();
-        let sign = each(begun);
-        let token = self.token();
-        let begun = Instant::now();
-        let hashed = (0..FLOOR).filter(|_| std::hint::black_box(TokenHash::of(token)).octets().len() == 32).count();
-        let hash = each(begun);
-        match (right, signed, hashed) {
-            (FLOOR, FLOOR, FLOOR) => Ok(Floors { verify, sign, hash }),
-            _ => Err("a signature of the floors does not verify".to_owned()),
-        }
+        let verifies = |n: usize| {
+            let (input, signature) = made.get(n)?;
+            AwsLc.verify(Algorithm::Es256, key, input, signature).then_some(())
+        };
+        let verify = each(verifies)?;
+        let sign = each(|n| signer.sign("e30", &format!("{n:0200}")).map(drop))?;
+        let hash = each(|_| Some(drop(std::hint::black_box(TokenHash::of(self.token())))))?;
+        let dpop_make = each(|_| self.dpop_proof(0, "https://localhost:8443/api/resource").map(drop))?;
+        let proofs: Vec<String> =
+            (0..=FLOOR).filter_map(|_| self.dpop_proof(0, "https://localhost:8443/api/resource")).collect();
+        let judge = self.dpop_judge();
+        // The first is for the key.
+        judge(proofs.last().ok_or("no signature")?);
+        let dpop_verify = each(|n| judge(proofs.get(n)?).then_some(()))?;
+        Ok(Floors { verify, sign, hash, dpop_verify, dpop_make })
     }
 
     /// The octets of a token and of a proof for a connection.

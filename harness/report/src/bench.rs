@@ -31,10 +31,13 @@ fn write(out: &mut String, bench: &Bench) -> std::fmt::Result {
     )?;
     writeln!(
         out,
-        "Floors: one ES256 verification {:.1} µs, one ES256 signature {:.1} µs, one SHA-256 of the token {:.2} µs.\n",
-        floors.verify, floors.sign, floors.hash
+        "Floors: one ES256 verification {:.1} µs, one ES256 signature {:.1} µs, one SHA-256 of the token {:.2} µs; one DPoP verification {:.1} µs, one DPoP proof {:.1} µs, both without HTTP.\n",
+        floors.verify, floors.sign, floors.hash, floors.dpop_verify, floors.dpop_make
     )?;
-    writeln!(out, "Times are medians, in µs of processor time a request, handshakes and proofs included.\n")?;
+    writeln!(
+        out,
+        "Times are medians, in µs of processor time a request, handshakes and proofs included; requests a second are those of one processor that is client and server, or by the clock where the server is elsewhere.\n"
+    )?;
     for (scheme, why) in &bench.left_out {
         writeln!(out, "Left out: {}, which the subject does not take ({}).\n", scheme.name(), inert(why))?;
     }

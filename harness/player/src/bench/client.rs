@@ -13,14 +13,21 @@ use std::{
 
 use bytes::Bytes;
 use ekmcheck_binding::{
-    base64url, certificate::PublicKey, digest::TokenHash, exporter, guard::ValidToken, json, proof,
+    base64url,
+    certificate::PublicKey,
+    digest::TokenHash,
+    exporter,
+    guard::{AccessTokens, Policy, Request, ValidToken},
+    json, proof,
+    refusal::Refusal,
+    target::Target,
 };
 use ekmcheck_forge::{
     keys::Signing,
     recipe::{Exporters, PerRequest, Setting, right_token},
 };
 use ekmcheck_parties::{
-    dpop::ProofSigner,
+    dpop::{DpopVerifier, ProofSigner},
     wire::{self, ClientTls, ConnectOptions, Connection, How, OutgoingRequest, WireError},
 };
 use ekmcheck_suite::bench::{Load, Scheme};
@@ -46,6 +53,15 @@ pub(super) struct Client {
     users: Vec<User>,
     known: Known,
     now: i64,
+}
+
+/// Any token, bound to one key.
+struct Bound(ValidToken);
+
+impl AccessTokens for Bound {
+    fn validate(&self, _: &str, _: f64) -> Result<ValidToken, Refusal> {
+        Ok(self.0.clone())
+    }
 }
 
 /// Who has a token.
@@ -150,11 +166,38 @@ impl Client {
         self.signer.sign(&self.header, &format!(r#"{{"ath":"{ath}","ekm":"{ekm}","iat":{now}}}"#))
     }
 
+    /// The proof of a user for one request to that URI.
+    pub(super) fn dpop_proof(&self, user: usize, target: &str) -> Option<String> {
+        self.signer.dpop(METHOD, target, &self.users.get(user)?.ath, self.now)
+    }
+
+    /// What a server with DPoP says of such a proof of the first user for `https://localhost:8443/api/resource`.
+    pub(super) fn dpop_judge(&self) -> impl Fn(&String) -> bool {
+        let token = self.token().to_owned();
+        let authorization = format!("DPoP {token}").into_bytes();
+        let tokens = Bound(ValidToken {
+            claims: json::parse_object(format!(r#"{{"cnf":{{"jkt":"{}"}}}}"#, self.signer.thumbprint()).as_bytes())
+                .unwrap_or_default()
+                .into(),
+            expires: self.now + 3600,
+        });
+        let (verifier, now) = (DpopVerifier::new(Policy::default()), self.now as f64);
+        move |proof| {
+            let request = Request {
+                method: METHOD,
+                target: Target::https("localhost:8443", PATH),
+                authorization: &[&authorization],
+                proofs: &[proof.as_bytes()],
+            };
+            verifier.verify(&request, &tokens, now).is_ok()
+        }
+    }
+
     /// Puts the load on a server and says how many requests that were: so many connections at once, until there were enough.
     pub(super) async fn load(&self, pace: &Pace, origin: &Origin, load: Load, at_once: u32) -> Result<u64, String> {
-        // Enough requests to measure, and enough connections to take turns.
+        // Enough requests to measure, and enough connections to take turns where these are short.
         let each = load.on_a_connection().max(1);
-        let connections = (2_000 / each).clamp(u64::from(at_once), 64);
+        let connections = (2_000 / each).clamp(u64::from(at_once).min((8_000 / each).max(1)), 64);
         let next = AtomicU64::new(0);
         // All on this thread, and so nothing that would have to be sent to another one.
         let mut workers: Vec<Worker<'_>> = Vec::new();
@@ -183,7 +226,7 @@ impl Client {
                     pace.requests(1).await;
                     let proof = match self.scheme {
                         Scheme::Dpop | Scheme::DpopServerTls => {
-                            let proof = self.signer.dpop(METHOD, &target, &user.ath, self.now);
+                            let proof = self.dpop_proof(number, &target);
                             Some(("DPoP", proof.ok_or("no signature")?.into_bytes()))
                         }
                         _ => line.proofs.get(number).map(|proof| ("Session-Binding-Proof", proof.clone())),

@@ -17,7 +17,7 @@ use ekmcheck_binding::{
 use ekmcheck_forge::recipe::Exporters;
 use ekmcheck_parties::{
     dpop::DpopVerifier,
-    wire::{self, Established, Incoming, Outgoing, Prepared, Service},
+    wire::{self, Established, Incoming, Outgoing, Prepared, Server, Service},
 };
 use ekmcheck_suite::{bench::Scheme, case::Transport};
 use tokio::sync::{mpsc, oneshot};
@@ -123,54 +123,71 @@ impl Service for Metered {
     }
 }
 
-/// A server that runs on its thread until this is dropped.
+/// A server that runs until this is dropped, on a thread of its own or on this one.
 pub(super) struct Running {
     addr: SocketAddr,
-    asks: mpsc::UnboundedSender<oneshot::Sender<Duration>>,
+    /// Whom to ask for its processor time, where it has a thread of its own.
+    asks: Option<mpsc::UnboundedSender<oneshot::Sender<Duration>>>,
+    /// Where it has not.
+    _here: Option<Server>,
+}
+
+async fn serve(prepared: Arc<Prepared>, service: Arc<Metered>, transport: Transport) -> Result<Server, String> {
+    let served = match transport.is_quic() {
+        true => wire::serve_quic(prepared, service).await,
+        false => wire::serve(prepared, service).await,
+    };
+    served.map_err(|e| e.to_string())
 }
 
 impl Running {
-    /// Starts it and waits until it listens.
-    pub(super) fn start(prepared: Arc<Prepared>, service: Arc<Metered>, transport: Transport) -> Result<Self, String> {
+    /// Starts it on this thread.
+    pub(super) async fn here(
+        prepared: Arc<Prepared>,
+        service: Arc<Metered>,
+        transport: Transport,
+    ) -> Result<Self, String> {
+        let server = serve(prepared, service, transport).await?;
+        Ok(Self { addr: server.addr(), asks: None, _here: Some(server) })
+    }
+
+    /// Starts it on a thread of its own and waits until it listens.
+    pub(super) fn apart(prepared: Arc<Prepared>, service: Arc<Metered>, transport: Transport) -> Result<Self, String> {
         let (asks, mut asked) = mpsc::unbounded_channel::<oneshot::Sender<Duration>>();
         let (listens, listening) = std::sync::mpsc::channel();
-        let serve = move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            let runtime = match runtime {
+        // Whoever waits for these words has gone where sending them fails.
+        let run = move || {
+            let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
                 Ok(runtime) => runtime,
                 Err(error) => return drop(listens.send(Err(error.to_string()))),
             };
             runtime.block_on(async {
-                let served = match transport.is_quic() {
-                    true => wire::serve_quic(prepared, service).await,
-                    false => wire::serve(prepared, service).await,
-                };
-                let server = match served {
+                let server = match serve(prepared, service, transport).await {
                     Ok(server) => server,
-                    Err(error) => return drop(listens.send(Err(error.to_string()))),
+                    Err(error) => return drop(listens.send(Err(error))),
                 };
                 let begun = ThreadTime::now();
-                // Whoever asked has gone where this fails.
                 drop(listens.send(Ok(server.addr())));
                 while let Some(answer) = asked.recv().await {
                     let _ = answer.send(begun.elapsed());
                 }
             });
         };
-        thread::Builder::new().name("measured server".to_owned()).spawn(serve).map_err(|e| e.to_string())?;
+        thread::Builder::new().name("measured server".to_owned()).spawn(run).map_err(|e| e.to_string())?;
         let addr = listening.recv().map_err(|_| "the server ended".to_owned())??;
-        Ok(Self { addr, asks })
+        Ok(Self { addr, asks: Some(asks), _here: None })
     }
 
     pub(super) fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// The processor time of its thread so far.
+    /// The processor time of its thread so far; none on this one.
     pub(super) async fn used(&self) -> Result<Duration, String> {
+        let Some(asks) = &self.asks else { return Ok(Duration::ZERO) };
         let (answer, used) = oneshot::channel();
         let gone = || "the server ended".to_owned();
-        self.asks.send(answer).map_err(|_| gone())?;
+        asks.send(answer).map_err(|_| gone())?;
         used.await.map_err(|_| gone())
     }
 }
