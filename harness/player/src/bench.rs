@@ -67,7 +67,9 @@ pub fn bench(world: &World, settings: &Settings, mut progress: impl FnMut(&Point
     let runtime = runtime.map_err(|e| format!("no runtime: {e}"))?;
     let mut schemes = settings.schemes.clone();
     if matches!(settings.subject, Subject::Network(_)) {
-        schemes.retain(|s| matches!(s, Scheme::Bearer | Scheme::CertificateBound | Scheme::SessionBound));
+        schemes.retain(|s| {
+            matches!(s, Scheme::Bearer | Scheme::BearerBallast | Scheme::CertificateBound | Scheme::SessionBound)
+        });
     }
     let mut floors = Vec::new();
     let (mut points, mut left_out) = (Vec::new(), Vec::new());
@@ -99,7 +101,8 @@ pub fn bench(world: &World, settings: &Settings, mut progress: impl FnMut(&Point
             }
             let of = |scheme| stages.iter().position(|s| s.scheme == scheme).map(|at| turns[at].as_slice());
             for (stage, own) in stages.iter().zip(&turns) {
-                let point = point(*transport, stage.scheme, *load, own, of(Scheme::Bearer), of(Scheme::Dpop));
+                let others = [Scheme::Bearer, Scheme::BearerBallast, Scheme::Dpop].map(of);
+                let point = point(*transport, stage.scheme, *load, own, others);
                 progress(&point);
                 points.push(point);
             }
@@ -150,8 +153,7 @@ fn point(
     scheme: Scheme,
     load: Load,
     turns: &[Turn],
-    bearer: Option<&[Turn]>,
-    dpop: Option<&[Turn]>,
+    [bearer, ballast, dpop]: [Option<&[Turn]>; 3],
 ) -> Point {
     let by = |others: Option<&[Turn]>| {
         let ratios = turns.iter().zip(others?).map(|(own, other)| own.throughput() / other.throughput());
@@ -167,6 +169,7 @@ fn point(
         server: turns.iter().all(|t| t.server.is_some()).then(|| a_request(|t| t.server.unwrap_or_default())),
         client: a_request(|t| t.client),
         by_bearer: by(bearer),
+        by_ballast: by(ballast),
         by_dpop: by(dpop),
     }
 }
@@ -265,7 +268,7 @@ impl Client {
         };
         let verify = each(verifies)?;
         let sign = each(|n| signer.sign("e30", &format!("{n:0200}")).map(drop))?;
-        let hash = each(|_| Some(drop(std::hint::black_box(TokenHash::of(self.token())))))?;
+        let hash = each(|_| (std::hint::black_box(TokenHash::of(self.token())).octets().len() == 32).then_some(()))?;
         let dpop_make = each(|_| self.dpop_proof(0, "https://localhost:8443/api/resource").map(drop))?;
         let proofs: Vec<String> =
             (0..=FLOOR).filter_map(|_| self.dpop_proof(0, "https://localhost:8443/api/resource")).collect();

@@ -45,21 +45,22 @@ fn write(out: &mut String, bench: &Bench) -> std::fmt::Result {
         writeln!(out, "## {}\n", transport.name())?;
         writeln!(
             out,
-            "| requests a connection | scheme | requests a second | server | client | by bearer | by dpop |"
+            "| requests a connection | scheme | requests a second | server | client | by bearer | by ballast | by dpop |"
         )?;
-        writeln!(out, "|---:|---|---:|---:|---:|---:|---:|")?;
+        writeln!(out, "|---:|---|---:|---:|---:|---:|---:|---:|")?;
         let of = |point: &&Point| point.transport == transport;
         for point in bench.points.iter().filter(of) {
             let by = |ratio: Option<f64>| ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.3}"));
             writeln!(
                 out,
-                "| {} | {} | {:.0} | {} | {:.1} | {} | {} |",
+                "| {} | {} | {:.0} | {} | {:.1} | {} | {} | {} |",
                 load(point),
                 point.scheme.name(),
                 point.throughput,
                 point.server.map_or_else(|| "-".to_owned(), |server| format!("{server:.1}")),
                 point.client,
                 by(point.by_bearer),
+                by(point.by_ballast),
                 by(point.by_dpop)
             )?;
         }

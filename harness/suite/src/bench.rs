@@ -12,6 +12,8 @@ use crate::case::Transport;
 pub enum Scheme {
     /// Not at all: a plain bearer token (RFC 6750), over the same mutual TLS.
     Bearer,
+    /// The same with a field that nobody reads, as long as a proof: what the octets of a proof cost, whatever they say.
+    BearerBallast,
     /// By the client certificate (RFC 8705).
     CertificateBound,
     /// By a proof for the connection, which the server remembers.
@@ -26,8 +28,9 @@ pub enum Scheme {
 
 impl Scheme {
     /// All, in the order of reports.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Bearer,
+        Self::BearerBallast,
         Self::CertificateBound,
         Self::SessionBound,
         Self::SessionBoundUncached,
@@ -40,6 +43,7 @@ impl Scheme {
     pub fn name(self) -> &'static str {
         match self {
             Self::Bearer => "bearer",
+            Self::BearerBallast => "bearer-ballast",
             Self::CertificateBound => "certificate-bound",
             Self::SessionBound => "session-bound",
             Self::SessionBoundUncached => "session-bound-uncached",
@@ -95,6 +99,8 @@ pub struct Point {
     pub client: f64,
     /// Its throughput by that of plain bearer in the same turn.
     pub by_bearer: Option<f64>,
+    /// Its throughput by that of bearer with ballast in the same turn.
+    pub by_ballast: Option<f64>,
     /// Its throughput by that of DPoP in the same turn.
     pub by_dpop: Option<f64>,
 }
@@ -307,7 +313,7 @@ mod tests {
                     Scheme::SessionBound => (1060.0, 40.0),
                     Scheme::Dpop | Scheme::SessionBoundUncached => (1000.0, 100.0),
                     Scheme::DpopServerTls => (700.0, 100.0),
-                    Scheme::Bearer | Scheme::CertificateBound => (1000.0, 40.0),
+                    Scheme::Bearer | Scheme::BearerBallast | Scheme::CertificateBound => (1000.0, 40.0),
                 };
                 let both = connection / f64::from(requests) + each;
                 points.push(Point {
@@ -319,6 +325,7 @@ mod tests {
                     server: Some(both / 2.0),
                     client: both / 2.0,
                     by_bearer: Some(by_bearer),
+                    by_ballast: None,
                     by_dpop: Some(by_dpop),
                 });
             }

@@ -20,7 +20,7 @@ pub(crate) struct BenchArgs {
     /// Only on these transports; may be given more than once [default: tls13-h1, tls13-h2, quic-h3]
     #[arg(long, value_name = "NAME", value_parser = transport)]
     pub(crate) transport: Vec<Transport>,
-    /// Only these schemes: bearer, certificate-bound, session-bound, session-bound-uncached, dpop, dpop-server-tls; may be
+    /// Only these schemes: bearer, bearer-ballast, certificate-bound, session-bound, session-bound-uncached, dpop, dpop-server-tls; may be
     /// given more than once [default: all]
     #[arg(long, value_name = "NAME", value_parser = scheme)]
     pub(crate) scheme: Vec<Scheme>,

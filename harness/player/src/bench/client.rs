@@ -51,6 +51,8 @@ pub(super) struct Client {
     /// The header of its proofs for connections, encoded.
     header: String,
     users: Vec<User>,
+    /// As long as a proof.
+    ballast: Vec<u8>,
     known: Known,
     now: i64,
 }
@@ -108,7 +110,7 @@ impl Client {
             };
             let mut recipe = right_token(&setting);
             match scheme {
-                Scheme::Bearer => recipe.claims.remove("cnf"),
+                Scheme::Bearer | Scheme::BearerBallast => recipe.claims.remove("cnf"),
                 Scheme::CertificateBound => recipe.claims.set("cnf", json!({"x5t#S256": thumbprint})),
                 Scheme::SessionBound | Scheme::SessionBoundUncached => {
                     recipe.claims.set("cnf", json!({"x5t#S256": thumbprint, "tls_exp": exporter::LABEL}));
@@ -132,7 +134,7 @@ impl Client {
             ath: TokenHash::of(token).to_string(),
             token: token.clone(),
         };
-        Ok(Self {
+        let mut client = Self {
             scheme,
             tls,
             signer,
@@ -140,8 +142,11 @@ impl Client {
             header: base64url::encode(header.as_bytes()),
             users: tokens.iter().map(|(token, _)| user(token)).collect(),
             known: Arc::new(tokens.into_iter().collect::<HashMap<_, _>>()),
+            ballast: Vec::new(),
             now,
-        })
+        };
+        client.ballast = client.session_proof(0, &[0; 32]).ok_or("no signature")?.into_bytes();
+        Ok(client)
     }
 
     /// What the server is told of the tokens.
@@ -229,6 +234,7 @@ impl Client {
                             let proof = self.dpop_proof(number, &target);
                             Some(("DPoP", proof.ok_or("no signature")?.into_bytes()))
                         }
+                        Scheme::BearerBallast => Some(("Session-Binding-Ballast", self.ballast.clone())),
                         _ => line.proofs.get(number).map(|proof| ("Session-Binding-Proof", proof.clone())),
                     };
                     let mut fields = vec![("Authorization".to_owned(), user.authorization.clone())];

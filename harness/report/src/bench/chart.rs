@@ -14,6 +14,7 @@ const BOTTOM: f64 = 50.0;
 fn look(scheme: Scheme) -> (&'static str, &'static str) {
     match scheme {
         Scheme::Bearer => ("#777777", "1 0"),
+        Scheme::BearerBallast => ("#bbbbbb", "7 3"),
         Scheme::CertificateBound => ("#b8860b", "2 3"),
         Scheme::SessionBound => ("#0057b7", "1 0"),
         Scheme::SessionBoundUncached => ("#5aa9e6", "7 3"),
