@@ -1,8 +1,6 @@
 //! What a cached binding costs in memory, and what the end of a connection costs, counted by the allocator. One test: what
 //! runs beside it would be counted too.
 
-#![expect(clippy::print_stdout, reason = "the figures, with --nocapture")]
-
 use std::alloc::System;
 
 use ekmcheck_binding::{

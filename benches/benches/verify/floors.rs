@@ -62,7 +62,7 @@ pub(super) fn figures(inputs: &Inputs) -> Vec<Figure<'_>> {
 
 /// What a client does for a proof: claims, base64url, and a signature by AWS-LC with a key that was parsed before.
 pub(super) fn making(inputs: &Inputs) -> Vec<Figure<'_>> {
-    let signer = |key: &Key| EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &key.pkcs8()).unwrap();
+    let signer = |key: &Key| EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, key.pkcs8()).unwrap();
     let (session, dpop) = (signer(&inputs.key), signer(&inputs.key));
     let parts = inputs.proof.rsplit_once('.').map(|(input, _)| input).unwrap_or_default();
     let (header, payload) = parts.split_once('.').unwrap_or_default();
