@@ -2,7 +2,7 @@
 
 use x509_parser::{oid_registry, prelude::FromDer as _, public_key::PublicKey as X509Key, x509::SubjectPublicKeyInfo};
 
-use crate::{algorithm::KeyKind, digest::Thumbprint};
+use crate::{algorithm::KeyKind, crypto::Parsed, digest::Thumbprint};
 
 /// The end-entity certificate that the peer proved possession of in the handshake.
 #[derive(Debug, Clone)]
@@ -20,6 +20,7 @@ pub struct PublicKey {
     material: Vec<u8>,
     /// The whole `SubjectPublicKeyInfo` in DER.
     spki: Vec<u8>,
+    parsed: Parsed,
 }
 
 /// Why a certificate cannot serve for proofs.
@@ -107,7 +108,7 @@ impl PublicKey {
         } else {
             return unsupported(format!("key type {algorithm}"));
         };
-        Ok(Self { kind, material: bits.to_vec(), spki: spki.raw.to_vec() })
+        Ok(Self { kind, material: bits.to_vec(), spki: spki.raw.to_vec(), parsed: Parsed::new(kind, bits) })
     }
 
     /// Reads a bare `SubjectPublicKeyInfo` in DER.
@@ -120,6 +121,11 @@ impl PublicKey {
             return Err(CertificateError::NotDer(format!("{} octets after the key", rest.len())));
         }
         Self::from_spki(&spki)
+    }
+
+    /// The key as AWS-LC takes it.
+    pub(crate) fn parsed(&self) -> &Parsed {
+        &self.parsed
     }
 
     /// The kind.

@@ -1,9 +1,13 @@
 //! A resource server's decision on a request (section 3.3.2, step 5): the walk over [`Steps`].
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{
+    array,
+    borrow::Cow,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use crate::{
-    cache::{ConnectionId, VerificationCache},
+    cache::{ConnectionId, Entry, Scope, VerificationCache},
     certificate::Certificate,
     confirmation::Confirmation,
     digest::TokenHash,
@@ -63,8 +67,9 @@ pub struct Request<'a> {
 /// A valid access token.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ValidToken {
-    /// Its claims, or the introspection response; `cnf` is read from here.
-    pub claims: Object,
+    /// Its claims, or the introspection response; `cnf` is read from here. Shared, so that whoever remembers valid tokens
+    /// need not copy them at each request.
+    pub claims: Arc<Object>,
     /// The end of its validity in Unix seconds.
     pub expires: i64,
 }
@@ -91,26 +96,33 @@ pub struct Accepted {
 pub struct Guard<S: Steps = ByTheDraft> {
     steps: S,
     policy: Policy,
-    cache: Mutex<VerificationCache>,
+    /// By the number of the connection, so that connections seldom wait for each other.
+    caches: [Mutex<VerificationCache>; SHARDS],
     jti: Mutex<JtiStore>,
 }
+
+const SHARDS: usize = 16;
 
 impl<S: Steps> Guard<S> {
     /// A guard with nothing cached.
     #[must_use]
     pub fn new(steps: S, policy: Policy) -> Self {
-        Self { steps, policy, cache: Mutex::default(), jti: Mutex::new(JtiStore::new(policy.jti)) }
+        Self { steps, policy, caches: array::from_fn(|_| Mutex::default()), jti: Mutex::new(JtiStore::new(policy.jti)) }
     }
 
     /// Tells that a connection is open. Nothing is cached for a connection that was not announced.
     pub fn opened(&self, connection: &Connection) {
-        lock(&self.cache).open(self.steps.scope(connection));
+        let scope = self.steps.scope(connection);
+        self.cache(&scope).open(scope);
     }
 
     /// Tells that a connection has ended.
     pub fn closed(&self, connection: &Connection) {
         if self.steps.purges() {
-            lock(&self.cache).close(&self.steps.scope(connection));
+            let scope = self.steps.scope(connection);
+            let ended = self.cache(&scope).close(&scope);
+            // The lock is free by now.
+            drop(ended);
         }
     }
 
@@ -129,7 +141,11 @@ impl<S: Steps> Guard<S> {
         now: f64,
     ) -> Result<Accepted, Refusal> {
         let steps = &self.steps;
-        let token = steps.access_token(request.authorization)?;
+        let known = self.known(connection, request);
+        let token = match &known {
+            Some(entry) => entry.token(),
+            None => steps.access_token(request.authorization)?,
+        };
         let valid = tokens.validate(token, now)?;
         let confirmation = steps.confirmation(&valid.claims)?;
         if let Confirmation::Certificate(thumbprint) | Confirmation::Session(thumbprint) = &confirmation
@@ -137,7 +153,11 @@ impl<S: Steps> Guard<S> {
         {
             steps.certificate(thumbprint, connection)?;
         }
-        let Some(proof) = steps.proof_field(request.proofs)? else {
+        let field = match &known {
+            Some(entry) => Some(entry.proof()),
+            None => steps.proof_field(request.proofs)?,
+        };
+        let Some(proof) = field else {
             return match confirmation {
                 Confirmation::Session(_) if !self.may_lack_proof(connection, token) => {
                     Err(Refusal::new(Check::Presence, ""))
@@ -147,14 +167,20 @@ impl<S: Steps> Guard<S> {
         };
         // A proof that comes with a token which asks for none is held to the same checks: a client that thinks itself
         // bound must not be told so by a server that did not look.
-        let ath = TokenHash::of(token);
-        let (claims, moment) = match self.cached(connection, &ath, proof) {
-            Some(claims) => (claims, Moment::Hit),
-            None => (self.verify(connection, token, &ath, proof)?, Moment::Cold),
+        let found = if known.is_some() { None } else { self.cached(connection, token, proof) };
+        let (claims, hash, moment) = match known.as_ref().or(found.as_ref()) {
+            // The token is hashed only where something asks for its hash.
+            Some(entry) => (entry.claims(), None, Moment::Hit),
+            None => {
+                let hash = TokenHash::of(token);
+                (Cow::Owned(self.verify(connection, token, &hash, proof)?), Some(hash), Moment::Cold)
+            }
         };
-        self.per_request(&claims, connection, request, &ath, valid.expires, moment, now)?;
+        let hash = || hash.unwrap_or_else(|| TokenHash::of(token));
+        self.per_request(&claims, connection, request, &hash, valid.expires, moment, now)?;
         if moment == Moment::Cold && steps.caches() {
-            lock(&self.cache).insert(&steps.scope(connection), steps.entry(&ath, proof), claims);
+            let scope = steps.scope(connection);
+            self.cache(&scope).insert(&scope, &steps.entry(token, proof), claims.into_owned());
         }
         Ok(Accepted { confirmation, moment: Some(moment) })
     }
@@ -175,7 +201,7 @@ impl<S: Steps> Guard<S> {
     fn may_lack_proof(&self, connection: &Connection, token: &str) -> bool {
         let steps = &self.steps;
         steps.omits(Check::Presence, Moment::Cold)
-            || steps.omits(Check::Presence, Moment::Hit) && self.cached(connection, &TokenHash::of(token), "").is_some()
+            || steps.omits(Check::Presence, Moment::Hit) && self.cached(connection, token, "").is_some()
     }
 
     /// Only a faulty server does not compare the certificate, never or on a hit.
@@ -187,15 +213,29 @@ impl<S: Steps> Guard<S> {
                     .proof_field(request.proofs)
                     .ok()
                     .flatten()
-                    .is_some_and(|proof| self.cached(connection, &TokenHash::of(token), proof).is_some())
+                    .is_some_and(|proof| self.cached(connection, token, proof).is_some())
     }
 
-    fn cached(&self, connection: &Connection, ath: &TokenHash, proof: &str) -> Option<RequestClaims> {
+    fn cache(&self, scope: &Scope) -> MutexGuard<'_, VerificationCache> {
+        lock(&self.caches[(scope.connection.0 % SHARDS as u64) as usize])
+    }
+
+    /// The entry for the very octets of both fields. Where there is one, the same octets were read before, by the same
+    /// rules, as the same token and the same proof, so that their spelling need not be looked at again.
+    fn known(&self, connection: &Connection, request: &Request<'_>) -> Option<Arc<Entry>> {
+        let ([authorization], [proof]) = (request.authorization, request.proofs) else { return None };
+        // Another spelling of the scheme goes the long way.
+        let token = authorization.strip_prefix(b"Bearer ").filter(|_| self.steps.caches())?;
+        let scope = self.steps.scope(connection);
+        self.cache(&scope).find(&scope, token, proof)
+    }
+
+    fn cached(&self, connection: &Connection, token: &str, proof: &str) -> Option<Arc<Entry>> {
         if !self.steps.caches() {
             return None;
         }
-        let (scope, entry) = (self.steps.scope(connection), self.steps.entry(ath, proof));
-        lock(&self.cache).find(&scope, &entry).cloned()
+        let (scope, key) = (self.steps.scope(connection), self.steps.entry(token, proof));
+        self.cache(&scope).find(&scope, key.token.as_bytes(), key.proof.as_bytes())
     }
 
     /// Steps d to g in full, and the types of the rest.
@@ -241,7 +281,7 @@ impl<S: Steps> Guard<S> {
         claims: &RequestClaims,
         connection: &Connection,
         request: &Request<'_>,
-        ath: &TokenHash,
+        hash: &dyn Fn() -> TokenHash,
         token_expires: i64,
         moment: Moment,
         now: f64,
@@ -261,7 +301,7 @@ impl<S: Steps> Guard<S> {
             if jti.is_empty() || jti.len() > MAX_JTI {
                 return Err(Refusal::new(Check::Jti, "empty or too long"));
             }
-            let scope = steps.jti_scope(ath, connection);
+            let scope = steps.jti_scope(&hash(), connection);
             let expires = steps.jti_expires(token_expires, &self.policy, now);
             lock(&self.jti).use_once(scope, jti, expires, now).map_err(|refusal| match refusal {
                 JtiRefusal::Seen => Refusal::new(Check::Jti, ""),

@@ -230,9 +230,7 @@ impl Reader<'_> {
             }
         }
         // Before the closing brace is consumed, so that the offset lies inside the object at fault.
-        let mut names: Vec<&str> = members.iter().map(|(n, _)| n.as_str()).collect();
-        names.sort_unstable();
-        if names.windows(2).any(|pair| pair[0] == pair[1]) {
+        if has_duplicates(&members) {
             return self.fail(JsonFault::Duplicate);
         }
         self.take(b'}')?;
@@ -367,6 +365,16 @@ impl Reader<'_> {
         }
         Ok(code)
     }
+}
+
+fn has_duplicates(members: &[(String, Value)]) -> bool {
+    // Usual headers and payloads have few, and are compared in less time than it takes to sort them.
+    if members.len() <= 8 {
+        return members.iter().enumerate().any(|(n, (name, _))| members[..n].iter().any(|(other, _)| other == name));
+    }
+    let mut names: Vec<&str> = members.iter().map(|(n, _)| n.as_str()).collect();
+    names.sort_unstable();
+    names.windows(2).any(|pair| pair[0] == pair[1])
 }
 
 #[cfg(test)]

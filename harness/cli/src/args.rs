@@ -1,12 +1,14 @@
 //! The command line.
 
 mod adapter;
+mod bench;
 mod compare;
 mod fuzz;
 mod proof;
 mod vectors;
 
 pub(crate) use adapter::{AdapterAction, AdapterArgs, BoundedArgs};
+pub(crate) use bench::BenchArgs;
 pub(crate) use compare::{DiffArgs, MergeArgs};
 pub(crate) use fuzz::FuzzArgs;
 pub(crate) use proof::{ExporterArgs, IngredientArgs, MakeArgs, ProofAction, VerifyArgs};
@@ -54,6 +56,8 @@ pub(crate) enum Command {
     Token(TokenArgs),
     /// Fuzz a live server: mutants between right requests, with the reference as the oracle
     Fuzz(FuzzArgs),
+    /// Measure what requests cost end to end, against bearer, RFC 8705 and DPoP
+    Bench(BenchArgs),
     /// Connect to a server and print what this connection exports, rightly and under each usual mistake
     Exporter(ExporterArgs),
     /// Put the reports of the shards of a run together
@@ -423,6 +427,8 @@ pub(crate) enum SchemaOf {
     Bundle,
     /// campaign.json
     Campaign,
+    /// bench.json
+    Bench,
     /// A line that an adapter is asked
     AdapterRequest,
     /// A line that an adapter answers

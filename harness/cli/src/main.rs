@@ -4,6 +4,7 @@ mod adapter;
 mod ambiguities;
 mod args;
 mod baseline;
+mod bench;
 mod bundle;
 mod compare;
 mod doctor;
@@ -60,6 +61,7 @@ fn main() -> ExitCode {
         Some(Command::Replay(args)) => replay::replay(&args),
         Some(Command::Proof { action }) => proof::proof(&action),
         Some(Command::Fuzz(args)) => fuzz::fuzz(&args),
+        Some(Command::Bench(args)) => bench::bench(&args),
         Some(Command::Token(args)) => bundle::token(&args),
         Some(Command::Exporter(args)) => proof::exporter(&args),
         Some(Command::Merge(args)) => compare::merge(&args),

@@ -3,6 +3,7 @@
 use ekmcheck_suite::{
     adapter::{Answer, Request},
     ambiguity::Register,
+    bench::Bench,
     campaign::Campaign,
     case::Case,
     report::{Difference, Report},
@@ -35,6 +36,7 @@ pub(crate) fn text(format: SchemaOf) -> Result<String, Trouble> {
         SchemaOf::Transcript => schema_for!(Transcript),
         SchemaOf::AdapterRequest => schema_for!(Request),
         SchemaOf::AdapterAnswer => schema_for!(Answer),
+        SchemaOf::Bench => return run::json(&Bench::schema()),
         SchemaOf::Campaign => return run::json(&Campaign::schema()),
         // Their files are written with the vectors, and their members stand as they do there.
         SchemaOf::Vector => return run::json(&Vector::schema()),
@@ -59,6 +61,7 @@ mod tests {
             (SchemaOf::Report, "scenarios/schema/report.schema.json"),
             (SchemaOf::Diff, "scenarios/schema/diff.schema.json"),
             (SchemaOf::Transcript, "scenarios/schema/transcript.schema.json"),
+            (SchemaOf::Bench, "scenarios/schema/bench.schema.json"),
             (SchemaOf::Campaign, "scenarios/schema/campaign.schema.json"),
             (SchemaOf::AdapterRequest, "scenarios/schema/adapter-request.schema.json"),
             (SchemaOf::AdapterAnswer, "scenarios/schema/adapter-answer.schema.json"),

@@ -55,6 +55,24 @@ fn text(octets: &[u8]) -> String {
 }
 
 #[test]
+fn requests_to_a_server_elsewhere_are_measured_within_its_limits() {
+    let scratch = Scratch::new("bench");
+    let plan = scratch.plan("right.toml", &[], "[limits]\nrequests_per_second = 400");
+    let report = scratch.0.join("cost");
+    let words = ["bench", "--transport", "tls13-h1", "--requests", "1", "--curve-only", "--turns", "1", "--quiet"];
+    let begun = std::time::Instant::now();
+    let done = scratch.ekmcheck(&[&words[..], &["--report", report.to_str().unwrap()]].concat(), &plan);
+    assert_eq!(done.status.code(), Some(0), "{}{}", text(&done.stdout), text(&done.stderr));
+    let found: serde_json::Value = serde_json::from_slice(&fs::read(report.join("bench.json")).unwrap()).unwrap();
+    let points = found["points"].as_array().unwrap();
+    let schemes: Vec<_> = points.iter().map(|p| p["scheme"].as_str().unwrap()).collect();
+    assert_eq!(schemes, ["bearer", "bearer-ballast", "certificate-bound", "session-bound"], "{found}");
+    assert!(points.iter().all(|p| p["server"].is_null() && p["client"].as_f64().unwrap() > 0.0));
+    let requests: u64 = points.iter().map(|p| p["requests"].as_u64().unwrap()).sum();
+    assert!(begun.elapsed().as_secs_f64() > requests as f64 / 400.0, "{requests} requests within the rate");
+}
+
+#[test]
 fn a_right_server_is_fit_and_conforms() {
     let scratch = Scratch::new("right");
     let plan = scratch.plan("right.toml", &[], "");

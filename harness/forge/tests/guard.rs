@@ -108,7 +108,7 @@ impl AccessTokens for Tokens {
         if self.revoked || expires as f64 <= now {
             return Err(invalid());
         }
-        Ok(ValidToken { claims, expires })
+        Ok(ValidToken { claims: claims.into(), expires })
     }
 }
 

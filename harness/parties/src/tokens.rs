@@ -86,11 +86,11 @@ impl Tokens {
         }
         .ok_or_else(|| invalid("payload"))?;
         if self.fault == Some(TokenFault::AnyJwt) {
-            return Ok(ValidToken { claims, expires: i64::MAX });
+            return Ok(ValidToken { claims: claims.into(), expires: i64::MAX });
         }
         let known = || self.seen_valid.lock().unwrap_or_else(PoisonError::into_inner);
         if self.fault == Some(TokenFault::ValidForEver) && known().contains(token) {
-            return Ok(ValidToken { claims, expires: i64::MAX });
+            return Ok(ValidToken { claims: claims.into(), expires: i64::MAX });
         }
         if self.fault != Some(TokenFault::Signature) {
             jsonwebtoken::decode::<serde::de::IgnoredAny>(token, &self.key, &self.validation)
@@ -124,7 +124,7 @@ impl Tokens {
             known().insert(token.to_owned());
         }
         #[expect(clippy::cast_possible_truncation, reason = "saturates, and a validity beyond that is for ever")]
-        Ok(ValidToken { claims, expires: expires as i64 })
+        Ok(ValidToken { claims: claims.into(), expires: expires as i64 })
     }
 }
 
@@ -160,7 +160,7 @@ impl Tokens {
             response = Object::from_members(members);
         }
         #[expect(clippy::cast_possible_truncation, reason = "saturates, and a validity beyond that is for ever")]
-        Ok(ValidToken { claims: response, expires: expires as i64 })
+        Ok(ValidToken { claims: response.into(), expires: expires as i64 })
     }
 
     /// Whether a valid token has this scope.

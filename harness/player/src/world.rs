@@ -17,7 +17,10 @@ pub use ekmcheck_parties::clock::Clock;
 use ekmcheck_parties::{
     resource::exporter_requests,
     signer::HandshakeKey,
-    wire::{self, Alpn, ClientSettings, ClientTls, Habit, Prepared, PrivateKey, ServerConfig, Version, WireError},
+    wire::{
+        self, Alpn, ClientSettings, ClientTls, ExporterRequest, Habit, Prepared, PrivateKey, ServerConfig, Version,
+        WireError,
+    },
 };
 use ekmcheck_suite::{
     case::Transport,
@@ -177,6 +180,49 @@ impl World {
         Ok(servers().entry((habit, client_ca)).or_insert(made).clone())
     }
 
+    /// The settings of a server and of a client that take these exporter values and no others: what is measured does not
+    /// pay for what the harness would like to know besides. Without `certificate` the client has none and need have none.
+    pub(crate) fn measured(
+        &self,
+        transport: Transport,
+        exporters: &[ExporterRequest],
+        certificate: bool,
+    ) -> Result<(Arc<Prepared>, Arc<ClientTls>), WorldError> {
+        let no_identity = || ForgeError::NoIdentity("p256".to_owned());
+        let identity = wire_identity(self.pki.identity("p256").ok_or_else(no_identity)?);
+        let server = wire::prepare(ServerConfig {
+            identity: wire_identity(self.pki.server()),
+            client_roots: vec![CertificateDer::from(self.pki.root().certificate.der().to_vec())],
+            time_provider: Arc::new(self.clock.clone()),
+            exporters: exporters.to_vec(),
+            versions: vec![Version::Tls13, Version::Tls12],
+            limits: wire::Limits { connections: 4096, ..wire::Limits::default() },
+            habit: if certificate { Habit::Right } else { Habit::OptionalCertificate },
+            sessions_of: None,
+        })?;
+        let client = ClientTls::prepare(ClientSettings {
+            identity: certificate.then_some(identity),
+            raw_public_key: false,
+            without_alpn: false,
+            server_roots: self.server_roots(),
+            time_provider: Arc::new(self.clock.clone()),
+            version: if transport.is_tls13() { Version::Tls13 } else { Version::Tls12 },
+            alpn: alpn(transport),
+            suite: None,
+            force_hello_retry: false,
+            resumption: false,
+            exporters: exporters.to_vec(),
+        })?;
+        Ok((server, client))
+    }
+
+    fn server_roots(&self) -> Vec<CertificateDer<'static>> {
+        match self.server_roots.as_slice() {
+            [] => vec![CertificateDer::from(self.pki.root().certificate.der().to_vec())],
+            own => own.to_vec(),
+        }
+    }
+
     /// The TLS settings of a client; those that may resume have an empty store of their own.
     pub(crate) fn client(&self, key: &ClientKey) -> Result<Arc<ClientTls>, WorldError> {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
@@ -196,17 +242,10 @@ impl World {
             identity: Some(presented).filter(|_| key.presents != Some(Presents::Nothing)),
             raw_public_key: key.presents == Some(Presents::RawPublicKey),
             without_alpn: key.without_alpn,
-            server_roots: match self.server_roots.as_slice() {
-                [] => vec![CertificateDer::from(self.pki.root().certificate.der().to_vec())],
-                own => own.to_vec(),
-            },
+            server_roots: self.server_roots(),
             time_provider: Arc::new(self.clock.clone()),
             version: if key.transport.is_tls13() { Version::Tls13 } else { Version::Tls12 },
-            alpn: match key.transport {
-                Transport::QuicH3 => Alpn::Http3,
-                Transport::Tls13H2 | Transport::Tls12H2 => Alpn::Http2,
-                Transport::Tls13H1 | Transport::Tls12H1 | Transport::Offline => Alpn::Http1,
-            },
+            alpn: alpn(key.transport),
             suite: key.suite.map(rustls::CipherSuite::from),
             force_hello_retry: key.hello_retry,
             resumption: key.resumption,
@@ -218,6 +257,14 @@ impl World {
         };
         clients.insert(key.clone(), made.clone());
         Ok(made)
+    }
+}
+
+fn alpn(transport: Transport) -> Alpn {
+    match transport {
+        Transport::QuicH3 => Alpn::Http3,
+        Transport::Tls13H2 | Transport::Tls12H2 => Alpn::Http2,
+        Transport::Tls13H1 | Transport::Tls12H1 | Transport::Offline => Alpn::Http1,
     }
 }
 

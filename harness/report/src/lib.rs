@@ -5,6 +5,7 @@
 //! (maud for HTML and SVG, quick-junit for XML, serde_json for JSON).
 
 mod badge;
+mod bench;
 pub mod campaign;
 mod ctrf;
 mod groups;
@@ -24,6 +25,7 @@ use ekmcheck_suite::{
     transcript::Transcript,
 };
 
+pub use bench::{bench, bench_page, break_even_chart, cost_chart};
 pub use words::{again, inert};
 
 /// What went wrong in making a report; always the harness's fault.

@@ -7,6 +7,7 @@
 
 pub mod adapter;
 pub mod ambiguity;
+pub mod bench;
 pub mod campaign;
 pub mod case;
 pub mod challenge;

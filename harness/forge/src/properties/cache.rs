@@ -25,9 +25,9 @@ pub trait Remembers {
     /// It has ended.
     fn close(&mut self, scope: &Scope);
     /// A verified proof.
-    fn find(&self, scope: &Scope, key: &EntryKey) -> Option<RequestClaims>;
+    fn find(&mut self, scope: &Scope, key: &EntryKey<'_>) -> Option<RequestClaims>;
     /// A proof was verified.
-    fn insert(&mut self, scope: &Scope, key: EntryKey, claims: RequestClaims);
+    fn insert(&mut self, scope: &Scope, key: &EntryKey<'_>, claims: RequestClaims);
     /// Connections and entries.
     fn size(&self) -> (usize, usize);
     /// An identifier is used.
@@ -59,14 +59,17 @@ impl Remembers for Memory {
     }
 
     fn close(&mut self, scope: &Scope) {
-        self.cache.close(scope);
+        drop(self.cache.close(scope));
     }
 
-    fn find(&self, scope: &Scope, key: &EntryKey) -> Option<RequestClaims> {
-        self.cache.find(scope, key).cloned()
+    fn find(&mut self, scope: &Scope, key: &EntryKey<'_>) -> Option<RequestClaims> {
+        let entry = self.cache.find(scope, key.token.as_bytes(), key.proof.as_bytes())?;
+        // What is found must be what was asked for, whatever it says.
+        assert!(*entry.token() == key.token && *entry.proof() == key.proof, "CACHE: {entry:?} for {key:?}");
+        Some(entry.claims().into_owned())
     }
 
-    fn insert(&mut self, scope: &Scope, key: EntryKey, claims: RequestClaims) {
+    fn insert(&mut self, scope: &Scope, key: &EntryKey<'_>, claims: RequestClaims) {
         self.cache.insert(scope, key, claims);
     }
 
@@ -144,7 +147,7 @@ pub fn cache_on(memory: &mut dyn Remembers, octets: &[u8]) {
                 for _ in 0..count {
                     let key = model.new_key();
                     model.insert(at, key);
-                    memory.insert(&scope(at), entry(key), model.claims());
+                    memory.insert(&scope(at), &entry(key), model.claims());
                 }
             }
             Operation::Open(at) => {
@@ -161,7 +164,7 @@ pub fn cache_on(memory: &mut dyn Remembers, octets: &[u8]) {
             }
             Operation::Insert(at, key) => {
                 model.insert(at, key);
-                memory.insert(&scope(at), entry(key), model.claims());
+                memory.insert(&scope(at), &entry(key), model.claims());
             }
             Operation::Use { token, jti, lives } => {
                 let wanted = model.use_once(token, jti, lives);
@@ -200,10 +203,9 @@ struct Model {
 }
 
 /// Two tokens, and three proofs of each; beyond [`KEYS`] others.
-fn entry(key: usize) -> EntryKey {
-    let mut proof = [0; 32];
-    proof.iter_mut().zip((key % 3 + key / 6 * 3).to_be_bytes()).for_each(|(to, from)| *to = from);
-    EntryKey { ath: TokenHash::of(if (key / 3).is_multiple_of(2) { "one" } else { "other" }), proof }
+fn entry(key: usize) -> EntryKey<'static> {
+    let token = if (key / 3).is_multiple_of(2) { "one" } else { "other" };
+    EntryKey { token: token.into(), proof: (key % 3 + key / 6 * 3).to_string().into() }
 }
 
 impl Model {

@@ -1,9 +1,10 @@
 //! `fields`: how header fields become a token and a proof, against a second reading and in a whole decision.
 
+use std::sync::Arc;
+
 use arbitrary::{Arbitrary, Result as Read, Unstructured};
 use ekmcheck_binding::{
     guard::{AccessTokens, Guard, Policy, Request, ValidToken},
-    json::Object,
     refusal::{Check, Refusal},
     steps::{ByTheDraft, Steps},
     target::Target,
@@ -225,6 +226,6 @@ impl AccessTokens for Tokens {
             return Err(Refusal::new(Check::Token, "unknown"));
         }
         let valid = right().token.valid.clone();
-        if self.bound { valid } else { valid.map(|valid| ValidToken { claims: Object::default(), ..valid }) }
+        if self.bound { valid } else { valid.map(|valid| ValidToken { claims: Arc::default(), ..valid }) }
     }
 }

@@ -154,7 +154,7 @@ impl Token {
     fn new(text: String) -> Self {
         let payload = text.split('.').nth(1).and_then(|segment| base64url::decode(segment).ok()).unwrap_or_default();
         let valid = json::parse_object(&payload)
-            .map(|claims| ValidToken { claims, expires: NOW + 3600 })
+            .map(|claims| ValidToken { claims: claims.into(), expires: NOW + 3600 })
             .map_err(|error| Refusal::new(Check::Token, error.to_string()));
         Self { claims: oracle::claims_of(&text), valid, text }
     }

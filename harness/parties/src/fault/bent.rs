@@ -354,24 +354,21 @@ impl Steps for Bent {
         }
     }
 
-    fn entry(&self, ath: &TokenHash, proof: &str) -> EntryKey {
-        let mut right = ByTheDraft.entry(ath, proof);
+    fn entry<'a>(&self, token: &'a str, proof: &'a str) -> EntryKey<'a> {
+        let mut right = ByTheDraft.entry(token, proof);
         for bend in &self.bends {
             if let Bend::TruncatesKeys(length) = bend {
-                let mut octets = *ath.octets();
-                octets.iter_mut().skip(*length).for_each(|octet| *octet = 0);
-                right.ath = TokenHash::from_octets(octets);
+                let digest = *TokenHash::of(token).octets();
+                right.token = base64url::encode(digest.get(..*length).unwrap_or(&digest)).into();
             }
         }
         match self.caches_by() {
             None => right,
             // A proof with per-request claims is for one request, so that a literal reader has nothing to look up.
             Some(CachesBy::ConnectionAndTokenIfStatic) if has_request_claims(proof) => right,
-            Some(CachesBy::Connection) => EntryKey { ath: TokenHash::from_octets([0; 32]), proof: [0; 32] },
-            Some(CachesBy::CertificateAndProof | CachesBy::Proof) => {
-                EntryKey { ath: TokenHash::from_octets([0; 32]), ..right }
-            }
-            Some(_) => EntryKey { proof: [0; 32], ..right },
+            Some(CachesBy::Connection) => EntryKey::new("", ""),
+            Some(CachesBy::CertificateAndProof | CachesBy::Proof) => EntryKey { token: "".into(), ..right },
+            Some(_) => EntryKey { proof: "".into(), ..right },
         }
     }
 

@@ -67,7 +67,7 @@ pub fn replay_by(vector: &Vector, steps: impl Steps) -> Result<Option<Refusal>, 
         authorization: &[authorization.as_bytes()],
         proofs: &[proof.as_bytes()],
     };
-    let tokens = Given(ValidToken { claims, expires: *token_valid_until });
+    let tokens = Given(ValidToken { claims: claims.into(), expires: *token_valid_until });
     Ok(guard.decide(&connection, &request, &tokens, *now as f64).err())
 }
 

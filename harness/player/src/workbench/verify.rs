@@ -119,7 +119,7 @@ struct AnyToken(json::Object);
 
 impl AccessTokens for AnyToken {
     fn validate(&self, _: &str, _: f64) -> Result<ValidToken, Refusal> {
-        Ok(ValidToken { claims: self.0.clone(), expires: i64::MAX })
+        Ok(ValidToken { claims: self.0.clone().into(), expires: i64::MAX })
     }
 }
 

@@ -265,12 +265,11 @@ impl Steps for Wrong {
         }
     }
 
-    fn entry(&self, ath: &TokenHash, proof: &str) -> EntryKey {
-        let entry = ByTheDraft.entry(ath, proof);
+    fn entry<'a>(&self, token: &'a str, proof: &'a str) -> EntryKey<'a> {
         match self {
-            Self::EntryWithoutProof | Self::OmitsOnHit(Check::Presence) => EntryKey { proof: [0; 32], ..entry },
-            Self::EntryWithoutToken => EntryKey { ath: TokenHash::of(""), ..entry },
-            _ => entry,
+            Self::EntryWithoutProof | Self::OmitsOnHit(Check::Presence) => EntryKey::new(token, ""),
+            Self::EntryWithoutToken => EntryKey::new("", proof),
+            _ => ByTheDraft.entry(token, proof),
         }
     }
 

@@ -106,11 +106,11 @@ impl Remembers for Lax {
         self.right.close(scope);
     }
 
-    fn find(&self, scope: &Scope, key: &EntryKey) -> Option<RequestClaims> {
+    fn find(&mut self, scope: &Scope, key: &EntryKey<'_>) -> Option<RequestClaims> {
         self.right.find(scope, key)
     }
 
-    fn insert(&mut self, scope: &Scope, key: EntryKey, claims: RequestClaims) {
+    fn insert(&mut self, scope: &Scope, key: &EntryKey<'_>, claims: RequestClaims) {
         if self.lapse == Lapse::Reopens && self.seen.contains(&scope.exporter) {
             self.right.open(scope.clone());
         }

@@ -1,0 +1,110 @@
+//! `ekmcheck bench`: what requests cost end to end.
+
+use ekmcheck_player::bench::{Settings, bench as measure};
+use ekmcheck_suite::{
+    bench::{Bench, Load, Point, Scheme},
+    case::Transport,
+};
+
+use crate::{
+    Trouble,
+    args::{BenchArgs, Format},
+    note, planned, print,
+    run::{self, write_file},
+};
+
+/// The transports of which all three versions of HTTP are seen.
+const USUAL: [Transport; 3] = [Transport::Tls13H1, Transport::Tls13H2, Transport::QuicH3];
+
+/// Users on a connection, and requests of each: a thousand in all.
+const USERS: [(u32, u32); 3] = [(10, 100), (100, 10), (1_000, 1)];
+
+/// Requests a connection where a request passes several servers.
+const WITH_HOPS: u32 = 100;
+
+/// Measures, writes the reports, and ends with 1 where something is not as promised and that was asked for.
+pub(crate) fn bench(args: &BenchArgs) -> Result<u8, Trouble> {
+    let now = run::now()?;
+    let plan = args.plan.as_deref().map(planned::read).transpose()?;
+    if plan.as_ref().is_some_and(|plan| plan.tokens.is_some() || !plan.clients.is_empty()) {
+        return Err(Trouble::Given(
+            "what is measured is signed with the keys of the bundle\n  mend: have the subject trust the bundle, and take [tokens] and [pki] out of the plan"
+                .to_owned(),
+        ));
+    }
+    let mut transports = if args.transport.is_empty() { USUAL.to_vec() } else { run::transports(&args.transport) };
+    transports.retain(|t| plan.as_ref().is_none_or(|plan| plan.transports.contains(t)));
+    if transports.is_empty() {
+        return Err(Trouble::Given("no transport is left: the plan names none of those that are asked for".to_owned()));
+    }
+    let (subject, world, _running) = run::found(plan.as_ref(), &args.subject, &args.network, &transports, now)?;
+    let mut bounds = args.bounds.clone();
+    if let Some(plan) = &plan {
+        bounds.rate = bounds.rate.or(plan.rate);
+        bounds.connections = bounds.connections.or(plan.connections);
+    }
+    let at_once = bounds.connections.map_or(args.at_once, |most| most.get().min(args.at_once));
+    let world = world.with(run::controls(&bounds)?);
+    let settings = Settings {
+        subject,
+        transports,
+        schemes: if args.scheme.is_empty() { Scheme::ALL.to_vec() } else { args.scheme.clone() },
+        loads: loads(args),
+        turns: args.turns,
+        at_once,
+    };
+    let told = |point: &Point| {
+        if !args.quiet {
+            note(&line(point));
+        }
+    };
+    let done = measure(&world, &settings, told).map_err(Trouble::Given)?;
+    write(args, &done)?;
+    match args.format {
+        Format::Json => print(&run::json(&done)?),
+        Format::Human => print(&format!("{}\nreport: {}\n", ekmcheck_report::bench(&done), args.report.display())),
+    }
+    Ok(u8::from(args.check && !done.broken().is_empty()))
+}
+
+fn loads(args: &BenchArgs) -> Vec<Load> {
+    let mut loads: Vec<Load> = args.requests.iter().map(|n| Load { users: 1, requests: n.get(), hops: 1 }).collect();
+    if !args.curve_only {
+        loads.extend(USERS.map(|(users, requests)| Load { users, requests, hops: 1 }));
+        loads.extend((2..=4).map(|hops| Load { users: 1, requests: WITH_HOPS, hops }));
+    }
+    loads
+}
+
+fn write(args: &BenchArgs, done: &Bench) -> Result<(), Trouble> {
+    write_file(&args.report, "bench.json", &run::json(done)?)?;
+    write_file(&args.report, "bench.md", &ekmcheck_report::bench(done))?;
+    write_file(&args.report, "bench.html", &ekmcheck_report::bench_page(done))?;
+    for transport in done.transports() {
+        let charts = [
+            ("cost", ekmcheck_report::cost_chart(done, transport)),
+            ("break-even", ekmcheck_report::break_even_chart(done, transport)),
+        ];
+        for (name, chart) in charts {
+            if let Some(chart) = chart {
+                write_file(&args.report, &format!("{name}-{}.svg", transport.name()), &(chart + "\n"))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn line(point: &Point) -> String {
+    let load = point.load;
+    let server = point.server.map_or_else(String::new, |server| format!("server {server:.1} µs, "));
+    format!(
+        "{} {:<22} {} users x {} requests, {} servers: {:.0} a second, {server}client {:.1} µs",
+        point.transport.name(),
+        point.scheme.name(),
+        load.users,
+        load.requests,
+        load.hops,
+        point.throughput,
+        point.client
+    )
+}
