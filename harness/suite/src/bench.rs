@@ -180,7 +180,7 @@ pub struct Bench {
     pub draft: String,
     /// Processors of the machine that may be used.
     pub cores: u32,
-    /// How often each was measured.
+    /// How often each was measured; at least three times, where a turn has more than 2,000 requests.
     pub turns: u32,
     /// Connections at once.
     pub at_once: u32,

@@ -31,7 +31,7 @@ pub(crate) struct BenchArgs {
     #[arg(long)]
     pub(crate) curve_only: bool,
     /// How often each scheme has its turn under each load
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 9, value_parser = value_parser!(u32).range(1..))]
     pub(crate) turns: u32,
     /// Connections at once
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = value_parser!(u32).range(1..=64))]

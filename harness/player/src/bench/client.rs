@@ -200,9 +200,9 @@ impl Client {
 
     /// Puts the load on a server and says how many requests that were: so many connections at once, until there were enough.
     pub(super) async fn load(&self, pace: &Pace, origin: &Origin, load: Load, at_once: u32) -> Result<u64, String> {
-        // Enough requests to measure, and enough connections to take turns where these are short.
+        // Enough requests to measure in a turn, and no more: many short turns bear a noisy machine better than a few long ones.
         let each = load.on_a_connection().max(1);
-        let connections = (2_000 / each).clamp(u64::from(at_once).min((8_000 / each).max(1)), 64);
+        let connections = (2_000 / (each * u64::from(load.hops.max(1)))).clamp(1, 64);
         let next = AtomicU64::new(0);
         // All on this thread, and so nothing that would have to be sent to another one.
         let mut workers: Vec<Worker<'_>> = Vec::new();
