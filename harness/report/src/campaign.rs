@@ -5,7 +5,7 @@ mod sarif;
 
 use std::fmt::Write as _;
 
-use ekmcheck_suite::campaign::{Campaign, Ended, Weight};
+use ekmcheck_suite::campaign::{Campaign, Weight};
 
 use crate::{ReportFault, inert};
 
@@ -38,7 +38,7 @@ fn write(out: &mut String, done: &Campaign) -> std::fmt::Result {
     writeln!(
         out,
         "{}; seed {}{}, ekmcheck {}, {}{}.\n",
-        work(done),
+        done.work(),
         done.seed,
         done.shard.map(|(part, parts)| format!(", part {part} of {parts}")).unwrap_or_default(),
         done.ekmcheck,
@@ -73,30 +73,6 @@ fn write(out: &mut String, done: &Campaign) -> std::fmt::Result {
         writeln!(out, "| {} | {} |", point.requests, point.behaviours)?;
     }
     Ok(())
-}
-
-/// What was done, in words.
-fn work(done: &Campaign) -> String {
-    let Campaign { requests, mutants, connections, seconds, .. } = done;
-    let (of_requests, of_connections) = match done.adapter {
-        None => ("requests", format!("on {connections} connections")),
-        Some(_) => ("questions", format!("to an adapter that was started {connections} times")),
-    };
-    format!(
-        "{requests} {of_requests} ({mutants} mutants) {of_connections} in {seconds:.1} s, {:.0} a second",
-        done.rate()
-    )
-}
-
-/// Why it ended, in words.
-fn ended(done: &Campaign) -> &'static str {
-    match done.ended {
-        Ended::Requests => "all requests were sent",
-        Ended::Time => "the time was over",
-        Ended::ServerErrors => "the subject answered with too many server errors",
-        Ended::Refusing => "the subject takes right requests no more",
-        Ended::Interrupted => "interrupted",
-    }
 }
 
 /// Between back quotes, where nothing is markup; a cell has no bar.

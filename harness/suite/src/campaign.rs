@@ -135,6 +135,26 @@ pub enum Ended {
     Interrupted,
 }
 
+impl Ended {
+    /// In words.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Requests => "all requests were sent",
+            Self::Time => "the time was over",
+            Self::ServerErrors => "the subject answered with too many server errors",
+            Self::Refusing => "the subject takes right requests no more",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
+/// How often, in words.
+#[must_use]
+pub fn times(count: u64) -> String {
+    if count == 1 { "once".to_owned() } else { format!("{count} times") }
+}
+
 /// A campaign: `campaign.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -185,6 +205,18 @@ impl Campaign {
     #[must_use]
     pub fn schema() -> Value {
         schemars::schema_for!(Self).to_value()
+    }
+
+    /// What was done, in words.
+    #[must_use]
+    pub fn work(&self) -> String {
+        let Self { requests, mutants, connections, seconds, .. } = self;
+        let (of_requests, of_connections) = match self.adapter {
+            None => ("requests", format!("on {connections} connections")),
+            Some(_) => ("questions", format!("to an adapter that was started {}", times(*connections))),
+        };
+        let rate = self.rate();
+        format!("{requests} {of_requests} ({mutants} mutants) {of_connections} in {seconds:.1} s, {rate:.0} a second")
     }
 
     /// Requests a second.

@@ -8,7 +8,7 @@ use std::{
 use ekmcheck_player::{campaign, vectors};
 use ekmcheck_report::campaign::{html, markdown, sarif};
 use ekmcheck_suite::{
-    campaign::{Campaign, Ended, Weight},
+    campaign::{Campaign, Weight, times},
     report::{Style, plain},
 };
 
@@ -115,7 +115,7 @@ pub(super) fn told(done: &Campaign, path: &Path, colours: Style) -> String {
             Weight::Violation => (colours.bad, "violation"),
             Weight::Note => (colours.doubtful, "note     "),
         };
-        out.push_str(&format!("\n{colour}{word}{}  {}  seen {} times\n", colours.reset, finding.id, finding.times));
+        out.push_str(&format!("\n{colour}{word}{}  {}  seen {}\n", colours.reset, finding.id, times(finding.times)));
         if let Some(example) = finding.examples.first() {
             out.push_str(&format!(
                 "  on {} after {} requests{}\n    reference {}\n    subject   {}\n    changes   {}\n",
@@ -128,25 +128,12 @@ pub(super) fn told(done: &Campaign, path: &Path, colours: Style) -> String {
             ));
         }
     }
-    let ended = match done.ended {
-        Ended::Requests => "all requests were sent",
-        Ended::Time => "the time was over",
-        Ended::ServerErrors => "the subject answered with too many server errors",
-        Ended::Refusing => "the subject takes right requests no more",
-        Ended::Interrupted => "interrupted",
-    };
-    let (requests, connections) = match done.adapter {
-        None => ("requests", format!("on {} connections", done.connections)),
-        Some(_) => ("questions", format!("to an adapter that was started {} times", done.connections)),
-    };
     let (violations, others) = done.weighed();
+    let behaviours = done.novelty.last().map_or(0, |n| n.behaviours);
     out.push_str(&format!(
-        "\n{} {requests} ({} mutants) {connections}, {:.1} s, {:.0} a second; {ended}\n  {violations} findings against a MUST, {others} others, {} different behaviours\n",
-        done.requests,
-        done.mutants,
-        done.seconds,
-        done.rate(),
-        done.novelty.last().map_or(0, |n| n.behaviours),
+        "\n{}; {}\n  {violations} findings against a MUST, {others} others, {behaviours} different behaviours\n",
+        done.work(),
+        done.ended.words(),
     ));
     let shown = path.display().to_string();
     out.push_str(&format!("report: {shown}\n"));

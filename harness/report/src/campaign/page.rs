@@ -1,9 +1,8 @@
 //! A campaign as one page that works from disk.
 
-use ekmcheck_suite::campaign::{Campaign, Example, Finding, Novelty, Weight};
+use ekmcheck_suite::campaign::{Campaign, Example, Finding, Novelty, Weight, times};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::{ended, work};
 use crate::{
     html::{STYLE, hash},
     inert,
@@ -35,7 +34,7 @@ pub(super) fn page(done: &Campaign) -> String {
                     div .bar { p .mark { "ekmcheck" } }
                     div .lead data-conclusion=(if violations > 0 { "fail" } else if others > 0 { "warn" } else { "pass" }) {
                         h1 { (violations) " findings against a MUST, " (others) " others" }
-                        p .meaning { (work(done)) "; " (ended(done)) "." }
+                        p .meaning { (done.work()) "; " (done.ended.words()) "." }
                         dl .about {
                             div { dt { "Subject" } dd { code { (subject) } } }
                             div { dt { "Draft" } dd { (done.draft) } }
@@ -73,10 +72,10 @@ fn one(finding: &Finding) -> Markup {
         h3 { code { (inert(&finding.id)) } }
         p {
             @if finding.weight == Weight::Violation { strong { "Against a MUST" } } @else { "A note: a right implementation could do so" }
-            ", seen " (finding.times) " times."
+            ", seen " (times(finding.times)) "."
         }
         table {
-            thead { tr { th scope="col" { "After" } th scope="col" { "On" } th scope="col" { "Reference" } th scope="col" { "Subject" } th scope="col" { "Changes to a right request" } } }
+            thead { tr { th scope="col" { "Weight" } th scope="col" { "After" } th scope="col" { "On" } th scope="col" { "Reference" } th scope="col" { "Subject" } th scope="col" { "Changes to a right request" } } }
             tbody { @for example in &finding.examples { (row(example)) } }
         }
     }
@@ -85,6 +84,7 @@ fn one(finding: &Finding) -> Markup {
 fn row(example: &Example) -> Markup {
     html! {
         tr {
+            td { (if example.weight == Weight::Violation { "violation" } else { "note" }) }
             td { (example.at_request) }
             td { (example.transport.name()) @if example.warm { ", behind a right request" } }
             td { (inert(&example.expected)) }
