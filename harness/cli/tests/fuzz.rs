@@ -140,7 +140,7 @@ fn an_adapter_that_ends_or_lies_costs_nothing_that_was_found() {
 #[test]
 fn findings_are_files_that_the_player_takes() {
     let scratch = Scratch::new("fuzz-files");
-    for fault in ["ekm-unchecked", "jti-unchecked", "proof-optional", "htu-unchecked"] {
+    for fault in ["ekm-unchecked", "jti-unchecked", "proof-optional", "cache-by-token"] {
         let subject = format!("fault:{fault}");
         let (done, report) = campaign(&scratch, &subject, "1500", &[]);
         assert_eq!(done.status, 1, "{fault}: {}{}", done.out, done.err);

@@ -44,6 +44,27 @@ pub enum Mutation {
     Again,
 }
 
+impl Mutation {
+    /// What it changes, as a path like `proof.claims.htm`, where that is one thing with a name.
+    #[must_use]
+    pub fn path(&self) -> Option<String> {
+        match self {
+            Self::Row(name) => alteration::named(name).map(|row| row.changes.to_owned()),
+            Self::Set(part, name, _)
+            | Self::Remove(part, name)
+            | Self::Rename(part, name, _)
+            | Self::Twice(part, name, ..) => Some(match part {
+                Part::Header => format!("proof.header.{name}"),
+                Part::Claims => format!("proof.claims.{name}"),
+            }),
+            // What the claim says is right, and the request is another.
+            Self::Method(_) => Some("proof.claims.htm".to_owned()),
+            Self::Path(_) => Some("proof.claims.htu".to_owned()),
+            _ => None,
+        }
+    }
+}
+
 /// What is wrong with a change as it stands in a file, if anything is.
 #[must_use]
 pub fn complaint(change: &serde_json::Value) -> Option<String> {

@@ -437,7 +437,10 @@ impl<'a> Actor<'a> {
             method: request.method.clone(),
             path: without_secrets(&request.path, &ready.made),
             alteration: send.alter.clone(),
-            changes: send.alter.as_deref().and_then(alteration::named).map(|a| a.changes.to_owned()),
+            changes: match send.alter.as_deref().and_then(alteration::named) {
+                Some(row) => Some(row.changes.to_owned()),
+                None => credentials::about(&send.changes),
+            },
             token: fingerprint(&ready.made.token),
             proof: ready.proof_sent.as_deref().map(fingerprint),
             ekm: ready.proof_sent.as_deref().and_then(crate::fingerprint::ekm_of),

@@ -232,6 +232,18 @@ impl Credentials {
     }
 }
 
+/// What these changes are about: a per-request claim, if one is at stake, or the one thing that is changed.
+pub(super) fn about(changes: &[Value]) -> Option<String> {
+    let read = |change: &Value| serde_json::from_value::<Mutation>(change.clone()).ok()?.path();
+    let paths: Vec<Option<String>> = changes.iter().map(read).collect();
+    let per_request = ["proof.claims.jti", "proof.claims.htm", "proof.claims.htu"];
+    let at_stake = paths.iter().flatten().find(|path| per_request.contains(&path.as_str()));
+    match (&paths[..], at_stake) {
+        (_, Some(path)) | ([Some(path)], None) => Some(path.clone()),
+        _ => None,
+    }
+}
+
 /// The request with changes that a campaign made up.
 fn changed(
     setting: &Setting<'_>,

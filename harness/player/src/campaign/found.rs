@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use ekmcheck_forge::mutation::Mutation;
 use ekmcheck_suite::{
     campaign::{Class, Example, Finding, Weight},
     case::Transport,
@@ -14,9 +13,8 @@ use super::{
     weight::{Rows, weight},
 };
 
-/// Checks that are made of every request, so that no cache excuses what they refuse. Those of the claims of a proof are not
-/// among them: who takes a hit for the token does not look at another proof.
-const EVERY_REQUEST: [&str; 4] = ["presence", "field", "token", "confirmation"];
+/// Checks that are made of every request, so that no cache excuses what they refuse.
+const EVERY_REQUEST: [&str; 7] = ["presence", "field", "token", "htm", "htu", "jti", "confirmation"];
 
 /// All findings of a campaign.
 pub(super) struct Found {
@@ -51,8 +49,7 @@ impl Found {
 
     /// A warm connection excuses what the draft's figure takes a hit for.
     fn weigh(&self, class: Class, check: &str, mutant: &Mutant) -> Weight {
-        let same_proof = mutant.mutations == [Mutation::Again];
-        let excused = class == Class::Bypass && mutant.warm && !same_proof && !EVERY_REQUEST.contains(&check);
+        let excused = class == Class::Bypass && mutant.warm && !EVERY_REQUEST.contains(&check);
         if excused { Weight::Note } else { weight(&self.rows, class, check, &mutant.mutations) }
     }
 
