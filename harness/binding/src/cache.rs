@@ -11,7 +11,7 @@
 //! is nothing for its duration to tell that the client does not know.
 //!
 //! **Chosen collisions.** The entry that was found last is compared first, then a few are compared in turn; only a
-//! connection with more than [`IN_TURN`] entries has a hash index. Its hash is fast and no cryptographic one, with a key of
+//! connection with more than eight entries has a hash index. Its hash is fast and no cryptographic one, with a key of
 //! its own for each cache that comes from the standard library, and there from the operating system, so that collisions
 //! cannot be prepared without the key. If they could, they would cost their author little of ours: only verified proofs
 //! become entries, so that each collision takes a signature and a verification, a connection has at most
@@ -73,7 +73,7 @@ pub const ENTRIES_PER_CONNECTION: usize = 1024;
 /// that alone is not kept. A thousand usual bindings fit; without it, a client with long proofs could fill the memory.
 pub const OCTETS_PER_CONNECTION: usize = 2 << 20;
 
-/// Up to so many entries are compared in turn.
+/// Up to so many entries are compared in turn; the number is in the text above.
 const IN_TURN: usize = 8;
 
 /// A verified binding.

@@ -1,7 +1,7 @@
 //! Plays cases on a subject and records what happened. The player decides nothing: `suite` judges.
 //!
 //! [`world`] holds what all plays share, [`subject`] is what is tested, [`network`] one that is elsewhere,
-//! [`bench`] measures what requests cost,
+//! [`mod@bench`] measures what requests cost,
 //! [`serve`] makes one that stays, [`run`] plays many cases at once. [`vectors`] are cases for
 //! libraries, and [`adapter`] is one in another language.
 

@@ -10,12 +10,12 @@ use ekmcheck_suite::{
 use serde_json::json;
 
 fn done(loads: &[u32]) -> Bench {
-    let points = Scheme::ALL.into_iter().flat_map(|scheme| {
+    let points = Scheme::ALL.into_iter().zip(1_u8..).flat_map(|(scheme, n)| {
         loads.iter().map(move |requests| {
             json!({
                 "transport": "tls13-h1", "scheme": scheme.name(), "requests": 64,
                 "load": {"users": 1, "requests": requests, "hops": 1},
-                "throughput": 10.0 * f64::from(*requests), "server": 100.0 / f64::from(*requests), "client": 10.0,
+                "throughput": 10.0 * f64::from(*requests), "server": 100.0 / f64::from(*requests), "client": 10.0 * f64::from(n),
                 "by_bearer": 0.9, "by_ballast": null, "by_dpop": 2.0,
             })
         })
