@@ -157,7 +157,8 @@ fn every_regression_holds() {
 /// not slow by design, in a debug build on a busy machine.
 #[test]
 fn no_text_takes_long() {
-    let shapes: [(&str, fn(usize) -> String); 9] = [
+    type Shape = fn(usize) -> String;
+    let shapes: [(&str, Shape); 9] = [
         ("nested arrays", |n| format!("{{\"a\":{}", "[".repeat(n))),
         ("nested objects", |n| "{\"a\":".repeat(n / 5)),
         ("members of one name", |n| format!("{{{}\"a\":1}}", "\"a\":1,".repeat(n / 6))),
