@@ -262,6 +262,32 @@ async fn hello_retry_and_cipher_suite_are_the_choice_of_the_client() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn fields_that_are_ready_go_behind_the_others() {
+    let pki = Pki::new();
+    let mut running = Running::start(&prepare(pki.server()).unwrap(), 0).await;
+    let ready = [(http::HeaderName::from_static("x-ready"), http::HeaderValue::from_static("1"))];
+    for (version, alpn) in ALL {
+        let tls = ClientTls::prepare(pki.client(version, alpn)).unwrap();
+        let connection = running.connect(&tls).await.unwrap();
+        running.opened().await;
+        for _ in 0..2 {
+            let request = OutgoingRequest { fields: vec![("x-own".into(), b"0".to_vec())], ..get("/") };
+            connection.sender().send_with(request, &ready).await.unwrap();
+            let fields = running.request().await.fields;
+            let ours: Vec<_> = fields.iter().filter(|(name, _)| name.starts_with("x-")).collect();
+            assert_eq!(ours, [&("x-own".to_owned(), b"0".to_vec()), &("x-ready".to_owned(), b"1".to_vec())]);
+        }
+        connection.close(How::Reset).await.unwrap();
+        running.closed().await;
+    }
+    let tls = ClientTls::prepare(pki.client(Version::Tls13, Alpn::Http1)).unwrap();
+    let options = ConnectOptions { raw: true, ..ConnectOptions::default() };
+    let raw = connect(&tls, running.server.addr(), "localhost", options).await.unwrap();
+    let error = raw.sender().send_with(get("/"), &ready).await.unwrap_err();
+    assert!(matches!(error, WireError::NotExpressible(_)), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn after_a_reset_the_same_source_port_connects_again() {
     let pki = Pki::new();
     let mut running = Running::start(&prepare(pki.server()).unwrap(), 0).await;

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::{HeaderName, HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 use hyper::rt::Executor;
@@ -77,22 +77,39 @@ impl Sender {
     /// [`WireError::NotExpressible`] before anything is sent; [`WireError::Refused`] if the server ended the connection
     /// with a TLS alert; [`WireError::Timeout`] or [`WireError::Http`] otherwise.
     pub async fn send(&self, request: OutgoingRequest) -> Result<Answer, WireError> {
+        self.send_with(request, &[]).await
+    }
+
+    /// The same with fields behind those of the request that are already as the HTTP library has them: who sends them again
+    /// and again neither copies nor checks them anew.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send); [`WireError::NotExpressible`] on a raw connection, which has no library.
+    pub async fn send_with(
+        &self,
+        request: OutgoingRequest,
+        ready: &[(HeaderName, HeaderValue)],
+    ) -> Result<Answer, WireError> {
         let exchange = async {
             match &self.over {
                 Over::Http1(sender, control) => {
-                    let request = request.express(Alpn::Http1)?.map(Payload::into_body);
+                    let request = express(request, Alpn::Http1, ready)?.map(Payload::into_body);
                     over_http1(sender, request).await.map_err(|error| failure(control, &error))
                 }
                 Over::Http2(sender, control) => {
-                    let request = request.express(Alpn::Http2)?.map(Payload::into_body);
+                    let request = express(request, Alpn::Http2, ready)?.map(Payload::into_body);
                     over_http2(sender.clone(), request).await.map_err(|error| failure(control, &error))
+                }
+                Over::Raw(_) if !ready.is_empty() => {
+                    Err(WireError::NotExpressible("fields of a library on a raw connection".to_owned()))
                 }
                 Over::Raw(requests) => {
                     let heard = requests.exchange(vec![RawRequest::of(request)], Pace::AtOnce).await?;
                     let none = || Err(WireError::Http("no answer".to_owned()));
                     heard.into_iter().next().map_or_else(none, |heard| heard.answer)
                 }
-                Over::Quic(requests) => requests.exchange(request.express(Alpn::Http3)?).await,
+                Over::Quic(requests) => requests.exchange(express(request, Alpn::Http3, ready)?).await,
             }
         };
         timeout(self.limit, exchange).await.map_err(|_| WireError::Timeout(Stage::Answer))?
@@ -113,6 +130,18 @@ impl Sender {
             }
         }
     }
+}
+
+fn express(
+    request: OutgoingRequest,
+    protocol: Alpn,
+    ready: &[(HeaderName, HeaderValue)],
+) -> Result<Request<Payload>, WireError> {
+    let mut request = request.express(protocol)?;
+    for (name, value) in ready {
+        request.headers_mut().append(name, value.clone());
+    }
+    Ok(request)
 }
 
 async fn over_http1(

@@ -33,6 +33,7 @@ pub use limits::Limits;
 pub use quic::{serve_quic, serve_quic_at};
 pub use raw::{Content, Heard, Pace, RawRequest};
 pub use rekey::Rekeyer;
+pub use respond::{authority_of, path_of};
 pub use server::{Prepared, Server, ServerConfig, prepare, serve, serve_at};
 pub use service::{Incoming, Outgoing, Service};
 pub use stream::{How, Rekeying};

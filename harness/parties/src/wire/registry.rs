@@ -108,6 +108,10 @@ impl<S: Service> Live<S> {
         self.hang_up.notified().await;
     }
 
+    pub(super) fn head(&self, head: &http::request::Parts) -> Option<Outgoing> {
+        self.service.head(&self.connection, head)
+    }
+
     pub(super) fn request(&self, request: Incoming) -> Outgoing {
         self.service.request(&self.connection, request)
     }

@@ -12,23 +12,18 @@ use super::service::{Incoming, Outgoing, Service};
 
 /// Has the service answer a request that was received whole.
 pub(super) fn respond<S: Service>(live: &Live<S>, head: &Parts, body: Bytes, trailers: &HeaderMap) -> Response<Bytes> {
-    let authority = match head.uri.authority() {
-        Some(authority) => Some(authority.as_str().to_owned()),
-        None => {
-            let mut hosts = head.headers.get_all(HOST).iter();
-            let host: Option<&HeaderValue> = hosts.next().filter(|_| hosts.next().is_none());
-            host.and_then(|value| value.to_str().ok()).map(str::to_owned)
-        }
+    let whole = || {
+        live.request(Incoming {
+            method: head.method.as_str().to_owned(),
+            scheme_is_https: head.uri.scheme().is_none_or(|scheme| *scheme == Scheme::HTTPS),
+            authority: authority_of(head).map(str::to_owned),
+            path_and_query: path_of(head).to_owned(),
+            fields: list_fields(&head.headers),
+            body,
+            trailers: list_fields(trailers),
+        })
     };
-    let Outgoing { status, fields, body } = live.request(Incoming {
-        method: head.method.as_str().to_owned(),
-        scheme_is_https: head.uri.scheme().is_none_or(|scheme| *scheme == Scheme::HTTPS),
-        authority,
-        path_and_query: head.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned(),
-        fields: list_fields(&head.headers),
-        body,
-        trailers: list_fields(trailers),
-    });
+    let Outgoing { status, fields, body } = live.head(head).unwrap_or_else(whole);
     let closes = |(name, value): &(String, Vec<u8>)| name.eq_ignore_ascii_case("connection") && value == b"close";
     let closing = fields.iter().any(closes);
     if closing {
@@ -43,6 +38,23 @@ pub(super) fn respond<S: Service>(live: &Live<S>, head: &Parts, body: Bytes, tra
     *response.status_mut() = status;
     *response.headers_mut() = fields;
     response
+}
+
+/// What [`Incoming::authority`] is.
+#[must_use]
+pub fn authority_of(head: &Parts) -> Option<&str> {
+    if let Some(authority) = head.uri.authority() {
+        return Some(authority.as_str());
+    }
+    let mut hosts = head.headers.get_all(HOST).iter();
+    let host: Option<&HeaderValue> = hosts.next().filter(|_| hosts.next().is_none());
+    host?.to_str().ok()
+}
+
+/// What [`Incoming::path_and_query`] is.
+#[must_use]
+pub fn path_of(head: &Parts) -> &str {
+    head.uri.path_and_query().map_or("/", |target| target.as_str())
 }
 
 /// An answer that is only a status.

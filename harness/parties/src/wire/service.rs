@@ -18,6 +18,13 @@ pub trait Service: Send + Sync + 'static {
     /// may come in parallel.
     fn request(&self, connection: &Self::Connection, request: Incoming) -> Outgoing;
 
+    /// Answers a request by its head as the HTTP library has it, before anything of it is copied; what it does not answer
+    /// goes to [`request`](Self::request). For servers of which each microsecond is counted.
+    fn head(&self, connection: &Self::Connection, head: &http::request::Parts) -> Option<Outgoing> {
+        let _ = (connection, head);
+        None
+    }
+
     /// A connection has ended. Called exactly once for each call of [`opened`](Self::opened), after the last request of
     /// that connection, however the connection ended, also when the server itself ends.
     fn closed(&self, connection: &Self::Connection);

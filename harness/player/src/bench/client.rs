@@ -31,6 +31,7 @@ use ekmcheck_parties::{
     wire::{self, ClientTls, ConnectOptions, Connection, How, OutgoingRequest, WireError},
 };
 use ekmcheck_suite::bench::{Load, Scheme};
+use http::{HeaderName, HeaderValue, header::AUTHORIZATION};
 use serde_json::json;
 
 use super::server::Known;
@@ -38,6 +39,15 @@ use crate::{network::Origin, pace::Pace, world::World};
 
 const METHOD: &str = "GET";
 const PATH: &str = "/api/resource";
+
+const PROOF: HeaderName = HeaderName::from_static("session-binding-proof");
+const BALLAST: HeaderName = HeaderName::from_static("session-binding-ballast");
+const DPOP: HeaderName = HeaderName::from_static("dpop");
+
+/// A field's value as the library has it.
+fn value(text: String) -> Result<HeaderValue, String> {
+    HeaderValue::try_from(text).map_err(|e| e.to_string())
+}
 
 /// The length of a token, in octets: claims that nobody reads fill it up.
 const TOKEN: usize = 800;
@@ -52,7 +62,7 @@ pub(super) struct Client {
     header: String,
     users: Vec<User>,
     /// As long as a proof.
-    ballast: Vec<u8>,
+    ballast: HeaderValue,
     known: Known,
     now: i64,
 }
@@ -69,8 +79,8 @@ impl AccessTokens for Bound {
 /// Who has a token.
 struct User {
     token: String,
-    /// The value of `Authorization`.
-    authorization: Vec<u8>,
+    /// As the library sends it.
+    authorization: HeaderValue,
     /// The token's hash as proofs have it.
     ath: String,
 }
@@ -78,7 +88,7 @@ struct User {
 /// A connection with the proofs that were made for it, one a user; none where the scheme has none.
 struct Line {
     connection: Connection,
-    proofs: Vec<Vec<u8>>,
+    proofs: Vec<HeaderValue>,
 }
 
 impl Client {
@@ -129,10 +139,9 @@ impl Client {
         };
         let tokens = (0..users).map(token).collect::<Result<Vec<_>, _>>()?;
         let kind = if matches!(scheme, Scheme::Dpop | Scheme::DpopServerTls) { "DPoP" } else { "Bearer" };
-        let user = |token: &String| User {
-            authorization: format!("{kind} {token}").into_bytes(),
-            ath: TokenHash::of(token).to_string(),
-            token: token.clone(),
+        let user = |token: &String| {
+            let authorization = value(format!("{kind} {token}"))?;
+            Ok::<_, String>(User { authorization, ath: TokenHash::of(token).to_string(), token: token.clone() })
         };
         let mut client = Self {
             scheme,
@@ -140,12 +149,12 @@ impl Client {
             signer,
             key: identity.key.public().clone(),
             header: base64url::encode(header.as_bytes()),
-            users: tokens.iter().map(|(token, _)| user(token)).collect(),
+            users: tokens.iter().map(|(token, _)| user(token)).collect::<Result<_, _>>()?,
             known: Arc::new(tokens.into_iter().collect::<HashMap<_, _>>()),
-            ballast: Vec::new(),
+            ballast: HeaderValue::from_static(""),
             now,
         };
-        client.ballast = client.session_proof(0, &[0; 32]).ok_or("no signature")?.into_bytes();
+        client.ballast = value(client.session_proof(0, &[0; 32]).ok_or("no signature")?)?;
         Ok(client)
     }
 
@@ -232,22 +241,24 @@ impl Client {
                     let proof = match self.scheme {
                         Scheme::Dpop | Scheme::DpopServerTls => {
                             let proof = self.dpop_proof(number, &target);
-                            Some(("DPoP", proof.ok_or("no signature")?.into_bytes()))
+                            Some((DPOP, value(proof.ok_or("no signature")?)?))
                         }
-                        Scheme::BearerBallast => Some(("Session-Binding-Ballast", self.ballast.clone())),
-                        _ => line.proofs.get(number).map(|proof| ("Session-Binding-Proof", proof.clone())),
+                        Scheme::BearerBallast => Some((BALLAST, self.ballast.clone())),
+                        _ => line.proofs.get(number).map(|proof| (PROOF, proof.clone())),
                     };
-                    let mut fields = vec![("Authorization".to_owned(), user.authorization.clone())];
-                    fields.extend(proof.map(|(name, value)| (name.to_owned(), value)));
+                    // What goes along again and again is kept as the library sends it.
+                    let ready = [Some((AUTHORIZATION, user.authorization.clone())), proof];
+                    let ready: Vec<_> = ready.into_iter().flatten().collect();
                     let request = OutgoingRequest {
                         method: METHOD.to_owned(),
                         authority: origin.authority.clone(),
                         path_and_query: PATH.to_owned(),
-                        fields,
+                        fields: Vec::new(),
                         body: Bytes::new(),
                         trailers: Vec::new(),
                     };
-                    let answer = line.connection.send(request).await.map_err(|e| e.to_string())?;
+                    let answer =
+                        line.connection.sender().send_with(request, &ready).await.map_err(|e| e.to_string())?;
                     if !(200..300).contains(&answer.status) {
                         return Err(format!("a right request is answered with {}", answer.status));
                     }
@@ -269,8 +280,8 @@ impl Client {
         let proofs = match connection.established().export(Exporters::RIGHT) {
             None => Vec::new(),
             Some(exporter) => {
-                let proofs = (0..users).map(|user| self.session_proof(user, exporter).map(String::into_bytes));
-                proofs.collect::<Option<Vec<_>>>().ok_or("no signature")?
+                let proof = |user| value(self.session_proof(user, exporter).ok_or("no signature")?);
+                (0..users).map(proof).collect::<Result<_, _>>()?
             }
         };
         Ok(Line { connection, proofs })

@@ -20,6 +20,7 @@ use ekmcheck_parties::{
     wire::{self, Established, Incoming, Outgoing, Prepared, Server, Service},
 };
 use ekmcheck_suite::{bench::Scheme, case::Transport};
+use http::{HeaderValue, request::Parts};
 use tokio::sync::{mpsc, oneshot};
 
 /// Which tokens are valid, and what they say.
@@ -69,16 +70,15 @@ impl Metered {
         })
     }
 
-    fn accepts(&self, connection: Option<&Connection>, request: &Incoming) -> bool {
-        let values = |name: &str| -> Vec<&[u8]> {
-            request.fields.iter().filter(|(n, _)| n == name).map(|(_, value)| value.as_slice()).collect()
-        };
+    fn accepts(&self, connection: Option<&Connection>, head: &Parts) -> bool {
+        let values =
+            |name: &str| -> Vec<&[u8]> { head.headers.get_all(name).iter().map(HeaderValue::as_bytes).collect() };
         let dpop = matches!(self.scheme, Scheme::Dpop | Scheme::DpopServerTls);
         let (authorization, proofs) =
             (values("authorization"), values(if dpop { "dpop" } else { "session-binding-proof" }));
         let asked = Request {
-            method: &request.method,
-            target: Target::https(request.authority.as_deref().unwrap_or_default(), &request.path_and_query),
+            method: head.method.as_str(),
+            target: Target::https(wire::authority_of(head).unwrap_or_default(), wire::path_of(head)),
             authorization: &authorization,
             proofs: &proofs,
         };
@@ -107,13 +107,18 @@ impl Service for Metered {
         Some(connection)
     }
 
-    fn request(&self, connection: &Self::Connection, request: Incoming) -> Outgoing {
-        let accepted = self.accepts(connection.as_ref(), &request);
-        Outgoing {
+    fn head(&self, connection: &Self::Connection, head: &Parts) -> Option<Outgoing> {
+        let accepted = self.accepts(connection.as_ref(), head);
+        Some(Outgoing {
             status: if accepted { 200 } else { 401 },
             fields: vec![("Content-Type".to_owned(), b"application/json".to_vec())],
             body: Bytes::from_static(b"{\"resource\":\"ok\"}"),
-        }
+        })
+    }
+
+    /// All is answered by the head.
+    fn request(&self, _: &Self::Connection, _: Incoming) -> Outgoing {
+        Outgoing { status: 500, fields: Vec::new(), body: Bytes::new() }
     }
 
     fn closed(&self, connection: &Self::Connection) {
