@@ -7,7 +7,7 @@ use std::{cell::Cell, fs, path::Path, sync::Arc, time::Duration};
 
 use ekmcheck_player::{
     adapter::open,
-    campaign::{OnAdapter, Progress, Settings, campaign, on_adapter},
+    campaign::{OnAdapter, Progress, Settings, Work, campaign, complaint, on_adapter},
     vectors,
 };
 use ekmcheck_suite::campaign::{Campaign, Ended};
@@ -44,12 +44,28 @@ pub(crate) fn fuzz(args: &FuzzArgs) -> Result<u8, Trouble> {
     Ok(status(&done))
 }
 
+/// 1 where something is against a MUST; 3 where that nothing is cannot be said, since not all that was asked for was done.
 fn status(done: &Campaign) -> u8 {
+    let left = done.mutants == 0 || done.unplayed > 0;
     match done.ended {
         _ if done.violates() => 1,
-        Ended::ServerErrors | Ended::Refusing => 3,
-        _ => 0,
+        Ended::Interrupted | Ended::ServerErrors | Ended::Refusing => 3,
+        Ended::Requests | Ended::Time if left => 3,
+        Ended::Requests | Ended::Time => 0,
     }
+}
+
+fn work(args: &FuzzArgs) -> Result<Work, Trouble> {
+    let (corpus, replay) = corpus(args)?;
+    Ok(Work {
+        seed: args.seed.unwrap_or(1),
+        shard: args.shard,
+        requests: args.requests,
+        time: args.seconds.map(Duration::from_secs),
+        corpus,
+        replay,
+        fail_fast: args.fail_fast,
+    })
 }
 
 fn of_server(args: &FuzzArgs) -> Result<Campaign, Trouble> {
@@ -69,22 +85,11 @@ fn of_server(args: &FuzzArgs) -> Result<Campaign, Trouble> {
     if transports.is_empty() {
         return Err(Trouble::Given("no transport is left: the plan names none of those that are asked for".to_owned()));
     }
-    let (corpus, replay) = corpus(args)?;
+    let work = work(args)?;
     run::writable(&args.report, save::REPORT)?;
     let world = world.with(run::controls(&args.bounds)?);
-    let settings = Settings {
-        subject,
-        transports,
-        seed: args.seed.unwrap_or(1),
-        shard: args.shard,
-        requests: args.requests,
-        time: args.seconds.map(Duration::from_secs),
-        server_errors: args.stop_after_errors,
-        cases: Arc::new(all.cases),
-        corpus,
-        replay,
-        fail_fast: args.fail_fast,
-    };
+    let settings =
+        Settings { subject, transports, work, server_errors: args.stop_after_errors, cases: Arc::new(all.cases) };
     let interrupted = async {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
@@ -96,19 +101,12 @@ fn of_server(args: &FuzzArgs) -> Result<Campaign, Trouble> {
 
 fn of_adapter(command: &str, args: &FuzzArgs) -> Result<Campaign, Trouble> {
     let made = vectors::generate().map_err(|e| Trouble::Harness(e.to_string()))?;
-    let (corpus, replay) = corpus(args)?;
     let settings = OnAdapter {
         launch: adapter::launch(command, &args.bounded)?,
         command: command.to_owned(),
         vectors: Arc::new(made.vectors),
-        seed: args.seed.unwrap_or(1),
-        shard: args.shard,
-        requests: args.requests,
-        time: args.seconds.map(Duration::from_secs),
+        work: work(args)?,
         restarts: args.restarts,
-        corpus,
-        replay,
-        fail_fast: args.fail_fast,
     };
     let refused = |why: String| adapter::not_opened(command, &why);
     let opened = open(&settings.launch, &settings.vectors).map_err(refused)?;
@@ -135,11 +133,18 @@ fn progress(quiet: bool) -> impl FnMut(Progress) {
 
 /// What to begin with, and whether that is all.
 fn corpus(args: &FuzzArgs) -> Result<(Vec<Value>, bool), Trouble> {
-    Ok(match (&args.replay, &args.resume) {
-        (Some(path), _) => (mutants(path)?, true),
-        (None, Some(earlier)) => (read(earlier)?.corpus, false),
-        (None, None) => (Vec::new(), false),
-    })
+    let (path, corpus) = match (&args.replay, &args.resume) {
+        (Some(path), _) => (path, mutants(path)?),
+        (None, Some(earlier)) => (earlier, read(earlier)?.corpus),
+        (None, None) => return Ok((Vec::new(), false)),
+    };
+    let replay = args.replay.is_some();
+    let trouble = |what: &str, mend: &str| Trouble::Given(format!("{}: {what}\n  mend: {mend}", path.display()));
+    complaint(&corpus).map_err(|what| trouble(&what, "give a file as `ekmcheck fuzz` wrote it, by this version"))?;
+    if replay && corpus.is_empty() {
+        return Err(trouble("it has no finding to play again", "`--resume` goes on from what it tried"));
+    }
+    Ok((corpus, replay))
 }
 
 fn text_of(path: &Path) -> Result<String, Trouble> {

@@ -73,6 +73,36 @@ fn what_was_found_is_played_again_and_a_campaign_goes_on() {
 }
 
 #[test]
+fn a_replay_that_plays_nothing_does_not_look_like_one_that_finds_nothing() {
+    let scratch = Scratch::new("fuzz-unplayed");
+    let mutant =
+        |change: &str| format!(r#"{{"mutations": [{change}], "claims": [false, false, false], "warm": false}}"#);
+    for (change, what) in
+        [(r#"{"row": "typ-jtw"}"#, "no alteration \"typ-jtw\""), (r#"{"rwo": "typ-jwt"}"#, "unknown variant `rwo`")]
+    {
+        scratch.write("typo.json", mutant(change));
+        for words in [&["--subject", "reference"][..], &["--adapter", &adapter("")]] {
+            let done = scratch.ekmcheck(&[&["fuzz", "--replay", "typo.json"], words].concat());
+            assert_eq!(done.status, 2, "{}{}", done.out, done.err);
+            let told = ["typo.json", "mutant 1", what, "mend:"].map(|part| done.err.contains(part));
+            assert_eq!(told, [true; 4], "{}", done.err);
+        }
+    }
+    // A verifier library is always given a proof.
+    scratch.write("absent.json", mutant("\"no-proof\""));
+    let done = scratch.ekmcheck(&["fuzz", "--replay", "absent.json", "--adapter", &adapter("")]);
+    assert_eq!(done.status, 3, "{}{}", done.out, done.err);
+    assert!(done.out.contains("1 of the mutants to be played again were not"), "{}", done.out);
+    let done = scratch.ekmcheck(&["fuzz", "--replay", "absent.json", "--transport", "tls13-h1"]);
+    assert_eq!(done.status, 0, "{}{}", done.out, done.err);
+    let (_, nothing) = campaign(&scratch, "reference", "20", &[]);
+    scratch.write("nothing.json", nothing.to_string());
+    let done = scratch.ekmcheck(&["fuzz", "--replay", "nothing.json"]);
+    assert_eq!(done.status, 2, "{}{}", done.out, done.err);
+    assert!(done.err.contains("nothing.json") && done.err.contains("--resume"), "{}", done.err);
+}
+
+#[test]
 fn a_subject_that_takes_nothing_is_not_judged() {
     let scratch = Scratch::new("fuzz-refuses");
     let done = scratch.ekmcheck(&["fuzz", "--subject", "fault:exports-without-context", "--transport", "tls12-h1"]);
@@ -199,7 +229,7 @@ fn shards_are_put_together() {
     assert_eq!((whole["requests"].as_u64(), &whole["findings"][0]["id"]), (Some(requests), &"bypass.ath".into()));
     let done = scratch.ekmcheck(&["merge", parts[0], parts[0]]);
     assert_eq!(done.status, 2);
-    assert!(done.err.contains("twice") && done.err.contains("mend:"), "{}", done.err);
+    assert!(done.err.contains("shard 1/2 is given twice") && done.err.contains("mend:"), "{}", done.err);
 }
 
 #[test]
@@ -210,7 +240,7 @@ fn the_black_box_contract_is_kept() {
     // What others left there is no input.
     scratch.write("one/notes.txt", "{");
     scratch.write("one/other.json", "[1]");
-    assert_eq!(write(&["--output_dir", "two", "--input_dir", "one"]).status, 0);
+    assert_eq!(write(&["--output_dir", "two", "--input_dir", "one", "--seed", "6"]).status, 0);
     for number in 0..7 {
         let file = format!("two/fuzz-{number}.json");
         let done = scratch.ekmcheck(&[
@@ -226,7 +256,13 @@ fn the_black_box_contract_is_kept() {
         assert_eq!(done.status, 0, "{file}: {}{}", done.out, done.err);
     }
     assert!(!scratch.0.join("two/fuzz-7.json").exists());
-    let done = write(&["--output_dir", "three", "--input_dir", "nowhere"]);
+    // Other ones every time where no seed is given.
+    let of = |directory: &str| {
+        assert_eq!(write(&["--output_dir", directory]).status, 0);
+        (0..7).map(|number| scratch.json(&format!("{directory}/fuzz-{number}.json"))).collect::<Vec<_>>()
+    };
+    assert_ne!(of("three"), of("four"));
+    let done = write(&["--output_dir", "five", "--input_dir", "nowhere"]);
     assert_eq!(done.status, 2);
     assert!(done.err.contains("nowhere"), "{}", done.err);
 }

@@ -81,6 +81,12 @@ pub fn named(name: &str) -> Option<&'static Alteration> {
 }
 
 impl Alteration {
+    /// Whether it is about the access token, so that whoever issues the token must be at hand.
+    #[must_use]
+    pub fn is_of_token(&self) -> bool {
+        matches!(self.edit, Edit::Token(_) | Edit::TokenText(_))
+    }
+
     /// A change that changes nothing would make a right server look wrong.
     pub(crate) fn require_change(&self, changed: bool) -> Result<(), ForgeError> {
         if changed { Ok(()) } else { Err(ForgeError::NoChange(self.name)) }

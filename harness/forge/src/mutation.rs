@@ -135,7 +135,7 @@ pub fn make(scene: &Scene<'_>, mutations: &[Mutation]) -> Result<Made, ForgeErro
             rows.push(alteration::named(name).ok_or_else(|| ForgeError::NoAlteration(name.clone()))?);
         }
     }
-    let of_token = rows.iter().find(|row| matches!(row.edit, Edit::Token(_) | Edit::TokenText(_)));
+    let of_token = rows.iter().find(|row| row.is_of_token());
     let token = match of_token {
         Some(row) => recipe::make_token(setting, Some(row))?,
         None => scene.token.to_owned(),

@@ -28,7 +28,7 @@ use ekmcheck_binding::{
     target::Target,
 };
 use ekmcheck_forge::{
-    alteration::{self, Alteration, Edit, Leads},
+    alteration::{self, Alteration, Leads},
     issuer::Issuer,
     keys::Signing,
     pki::{Identity, Pki},
@@ -689,7 +689,7 @@ fn every_row_of_the_table_leads_where_it_says_and_every_check_is_reached() {
             if warm {
                 assert_eq!(server.send(&wire, &good), COLD, "{}", row.name);
             }
-            let of_token = matches!(row.edit, Edit::Token(_) | Edit::TokenText(_));
+            let of_token = row.is_of_token();
             let outcome = server.send(&wire, &of_row(&wire, row, if of_token { 2 } else { 1 }));
             assert_eq!(outcome.map(drop), expected, "{}, {}", row.name, if warm { "warm" } else { "cold" });
             assert!(server.send(&wire, &good).is_ok(), "{}: a right request afterwards", row.name);

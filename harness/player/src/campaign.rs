@@ -29,7 +29,7 @@ use ekmcheck_suite::{
 };
 
 pub use self::{
-    files::{cases, mutants, vectors},
+    files::{cases, complaint, mutants, vectors},
     offline::{OnAdapter, on_adapter},
 };
 use self::{
@@ -56,31 +56,55 @@ const TRIALS: usize = 3;
 /// Mutants that brought something new and are kept to go on from.
 const CORPUS: usize = 512;
 
-/// What is to be done.
-#[derive(Clone)]
-pub struct Settings {
-    /// What is tested.
-    pub subject: Subject,
-    /// On these in turn.
-    pub transports: Vec<Transport>,
+/// How much is to be done, on whatever subject.
+#[derive(Debug, Clone)]
+pub struct Work {
     /// What is tried, and in which order.
     pub seed: u64,
     /// Which part of how many: each begins with other rows of the table, and goes on with other mutants.
     pub shard: Option<(usize, usize)>,
-    /// The most requests.
+    /// The most requests, or questions.
     pub requests: u64,
     /// The longest that it may take.
     pub time: Option<Duration>,
-    /// It ends after so many answers with 5xx.
-    pub server_errors: u64,
-    /// The cases: what a deviation from a single row of the table weighs is what its case says.
-    pub cases: Arc<Vec<Case>>,
     /// Mutants of an earlier campaign to go on from, or to see again.
     pub corpus: Vec<serde_json::Value>,
     /// Only the corpus is played, each as it is.
     pub replay: bool,
     /// It ends with the first finding against a MUST.
     pub fail_fast: bool,
+}
+
+impl Work {
+    /// Why it ends now, if it does: after this time and so many requests, with so many findings against a MUST.
+    fn ended(&self, elapsed: Duration, requests: u64, violations: usize) -> Option<Ended> {
+        if self.time.is_some_and(|time| elapsed >= time) {
+            return Some(Ended::Time);
+        }
+        (requests >= self.requests || (self.fail_fast && violations > 0)).then_some(Ended::Requests)
+    }
+
+    /// What to begin with, the next at the end.
+    fn queue(&self, random: &mut Random, corpus: &[Mutant]) -> Vec<Mutant> {
+        let mut queue = if self.replay { Vec::new() } else { rows(random, self.shard) };
+        queue.extend(corpus.iter().rev().cloned());
+        queue
+    }
+}
+
+/// A campaign on a live subject.
+#[derive(Clone)]
+pub struct Settings {
+    /// What is tested.
+    pub subject: Subject,
+    /// On these in turn.
+    pub transports: Vec<Transport>,
+    /// How much.
+    pub work: Work,
+    /// It ends after so many answers with 5xx.
+    pub server_errors: u64,
+    /// The cases: what a deviation from a single row of the table weighs is what its case says.
+    pub cases: Arc<Vec<Case>>,
 }
 
 /// How far a campaign is.
@@ -104,34 +128,29 @@ pub async fn campaign(
     mut progress: impl FnMut(Progress),
     stop: impl Future<Output = ()>,
 ) -> Result<Campaign, String> {
-    let corpus = Mutant::read_all(&settings.corpus)?;
+    let work = &settings.work;
+    let corpus = Mutant::read_all(&work.corpus)?;
     let started = settings.subject.start(world, settings.transports.iter().copied(), std::iter::empty()).await?;
     let mut hunt = Hunt::new(world, settings, &started);
     hunt.prepare().await?;
     let begun = Instant::now();
-    let mut queue = match settings.replay {
-        true => Vec::new(),
-        false => rows(&mut hunt.random, settings.shard),
-    };
-    queue.extend(corpus.iter().rev().cloned());
+    let mut queue = work.queue(&mut hunt.random, &corpus);
     hunt.corpus = corpus;
+    let mut unplayed = 0;
     tokio::pin!(stop);
     let ended = loop {
-        let over = settings.time.is_some_and(|time| begun.elapsed() >= time);
-        if over {
-            break Ended::Time;
-        }
-        if hunt.requests >= settings.requests || (settings.fail_fast && hunt.progress().findings.0 > 0) {
-            break Ended::Requests;
+        if let Some(ended) = work.ended(begun.elapsed(), hunt.requests, hunt.progress().findings.0) {
+            break ended;
         }
         if hunt.server_errors >= settings.server_errors {
             break Ended::ServerErrors;
         }
         let next = match queue.pop() {
             Some(next) => next,
-            None if settings.replay => break Ended::Requests,
+            None if work.replay => break Ended::Requests,
             None => mutant(&mut hunt.random, &hunt.corpus),
         };
+        let played = hunt.mutants;
         let done = tokio::select! {
             done = hunt.hunt(next) => done,
             () = &mut stop => break Ended::Interrupted,
@@ -139,9 +158,13 @@ pub async fn campaign(
         if done.is_err() {
             break Ended::Refusing;
         }
+        unplayed += u64::from(work.replay && hunt.mutants == played);
         progress(hunt.progress());
     };
-    Ok(hunt.report(ended, begun.elapsed()))
+    if work.replay {
+        unplayed += queue.len() as u64;
+    }
+    Ok(Campaign { unplayed, ..hunt.report(ended, begun.elapsed()) })
 }
 
 /// The subject takes right requests no more, or no connections.
@@ -209,8 +232,8 @@ impl<'w> Hunt<'w> {
             settings,
             started,
             oracle: resource(world, ByTheDraft, None, None, clock, &Introspection::default()),
-            random: Random::of(settings.seed, settings.shard),
-            unique: (settings.seed << 20).wrapping_add(settings.subject.first_number(world)),
+            random: Random::of(settings.work.seed, settings.work.shard),
+            unique: (settings.work.seed << 20).wrapping_add(settings.subject.first_number(world)),
             line: None,
             other: None,
             closed: Exporters::new(Vec::new()),
@@ -392,10 +415,11 @@ impl<'w> Hunt<'w> {
             draft: DRAFT.to_owned(),
             transports: self.settings.transports.clone(),
             machine: String::new(),
-            seed: self.settings.seed,
-            shard: self.settings.shard,
+            seed: self.settings.work.seed,
+            shard: self.settings.work.shard,
             requests: self.requests,
             mutants: self.mutants,
+            unplayed: 0,
             connections: self.connections,
             seconds: took.as_secs_f64(),
             ended,

@@ -119,20 +119,20 @@ pub struct Novelty {
     pub behaviours: u64,
 }
 
-/// Why a campaign ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// Why a campaign ended; what says least about the subject comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ended {
     /// All requests were sent.
     Requests,
     /// The time was over.
     Time,
+    /// Somebody ended it.
+    Interrupted,
     /// As many answers with 5xx as were allowed.
     ServerErrors,
     /// The subject takes right requests no more.
     Refusing,
-    /// Somebody ended it.
-    Interrupted,
 }
 
 impl Ended {
@@ -147,6 +147,11 @@ impl Ended {
             Self::Interrupted => "interrupted",
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it so")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// How often, in words.
@@ -184,6 +189,9 @@ pub struct Campaign {
     pub requests: u64,
     /// Mutated requests among them, trials left out.
     pub mutants: u64,
+    /// Of what was to be played again, how many could not be made, sent or told to this subject, or came too late.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unplayed: u64,
     /// Connections opened, or how often the adapter was started.
     pub connections: u64,
     /// Seconds; of several campaigns that were put together, those of the longest.
@@ -258,11 +266,7 @@ impl Campaign {
             same("versions of ekmcheck", &whole.ekmcheck, &part.ekmcheck)?;
             whole.take(part);
         }
-        let mut shards: Vec<_> = parts.iter().filter_map(|part| part.shard).collect();
-        shards.sort_unstable();
-        if shards.windows(2).any(|two| two[0] == two[1]) {
-            return Err("one shard is given twice".to_owned());
-        }
+        shards(parts)?;
         whole.findings.sort_by(|one, other| (other.weight, &one.id).cmp(&(one.weight, &other.id)));
         Ok(whole)
     }
@@ -278,9 +282,8 @@ impl Campaign {
         if behaviours(&part.novelty) > behaviours(&self.novelty) {
             self.novelty.clone_from(&part.novelty);
         }
-        if self.ended == Ended::Requests {
-            self.ended = part.ended;
-        }
+        self.unplayed += part.unplayed;
+        self.ended = self.ended.max(part.ended);
         for transport in &part.transports {
             if !self.transports.contains(transport) {
                 self.transports.push(*transport);
@@ -304,6 +307,24 @@ impl Campaign {
     pub fn violates(&self) -> bool {
         self.findings.iter().any(|f| f.weight == Weight::Violation)
     }
+}
+
+/// Where the work was shared out, every part of it must be there once.
+fn shards(parts: &[Campaign]) -> Result<(), String> {
+    let mut shards: Vec<(usize, usize)> = parts.iter().filter_map(|part| part.shard).collect();
+    let Some((_, of)) = shards.first().copied() else { return Ok(()) };
+    if shards.len() < parts.len() {
+        return Err(format!("{} of them are of a shard, and the others whole", shards.len()));
+    }
+    if let Some((part, other)) = shards.iter().find(|(_, parts)| *parts != of) {
+        return Err(format!("shards of different numbers of parts: one of {of}, and {part}/{other}"));
+    }
+    shards.sort_unstable();
+    if let Some(two) = shards.windows(2).find(|two| two[0] == two[1]) {
+        return Err(format!("shard {}/{of} is given twice", two[0].0));
+    }
+    let missing: Vec<_> = (1..=of).filter(|part| !shards.contains(&(*part, of))).map(|k| format!("{k}/{of}")).collect();
+    if missing.is_empty() { Ok(()) } else { Err(format!("missing: shard {}", missing.join(", "))) }
 }
 
 #[cfg(test)]
@@ -340,6 +361,7 @@ mod tests {
             shard: Some((shard, 2)),
             requests: 10,
             mutants: 5,
+            unplayed: 0,
             connections: 1,
             seconds: shard as f64,
             ended: Ended::Requests,
@@ -365,10 +387,30 @@ mod tests {
     }
 
     #[test]
+    fn of_several_ends_the_worst_counts() {
+        let of = |ends: [Ended; 2]| {
+            let ended = |(shard, ended)| Campaign { ended, ..campaign(shard, &[]) };
+            Campaign::merged(&[ended((1, ends[0])), ended((2, ends[1]))]).unwrap().ended
+        };
+        assert_eq!(of([Ended::Time, Ended::Refusing]), Ended::Refusing);
+        assert_eq!(of([Ended::ServerErrors, Ended::Interrupted]), Ended::ServerErrors);
+        assert_eq!(of([Ended::Requests, Ended::Interrupted]), Ended::Interrupted);
+    }
+
+    #[test]
     fn what_does_not_fit_together_is_refused() {
         let one = campaign(1, &[]);
         assert!(Campaign::merged(&[]).is_err());
-        assert!(Campaign::merged(&[one.clone(), one.clone()]).unwrap_err().contains("twice"));
+        let of = |parts: &[Campaign]| Campaign::merged(parts).unwrap_err();
+        assert_eq!(of(&[one.clone(), one.clone()]), "shard 1/2 is given twice");
+        assert_eq!(of(std::slice::from_ref(&one)), "missing: shard 2/2");
+        assert_eq!(
+            of(&[one.clone(), Campaign { shard: Some((2, 3)), ..campaign(2, &[]) }]),
+            "shards of different numbers of parts: one of 2, and 2/3"
+        );
+        let whole = Campaign { shard: None, ..campaign(1, &[]) };
+        assert_eq!(of(&[one.clone(), whole.clone()]), "1 of them are of a shard, and the others whole");
+        assert!(Campaign::merged(&[whole.clone(), whole]).is_ok(), "campaigns of several days");
         let other = Campaign { subject: "t".to_owned(), ..campaign(2, &[]) };
         assert!(Campaign::merged(&[one, other]).unwrap_err().contains("subjects: s and t"));
     }

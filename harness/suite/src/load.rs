@@ -117,6 +117,15 @@ fn check(case: &Case, stem: &str, ledger: &Ledger, names: &Names) -> Option<Comp
             return complain(alter, format!("unknown alteration {alter:?}"), suggestion(alter, known));
         }
     }
+    if let Some(send) = sends().find(|s| !s.changes.is_empty() && (s.alter.is_some() || s.proof.is_some())) {
+        let beside = if send.alter.is_some() { "alter" } else { "proof" };
+        let what = format!("\"changes\" make the whole request, so that {beside:?} beside them would do nothing");
+        return complain(
+            beside,
+            what,
+            r#"leave out either; {"row": NAME} among the changes is an alteration"#.to_owned(),
+        );
+    }
     for change in sends().flat_map(|s| &s.changes) {
         if let Some(what) = names.no_change.and_then(|no_change| no_change(change)) {
             let mend = "take it from the campaign.json of an `ekmcheck fuzz` as it is".to_owned();
@@ -314,6 +323,22 @@ mod tests {
             .replace("\"alter\": \"typ-jwt\",", story)
             .replace("\n  \"expect\": {\"refused\": {\"error\": [\"invalid_proof\"], \"check\": \"typ\"}}", "");
         assert!(load(&steps).unwrap_err().what.contains("no connection"), "{steps}");
+    }
+
+    #[test]
+    fn nothing_stands_beside_changes_that_would_be_ignored() {
+        let story = |beside: &str| {
+            let play = format!(
+                r#""play": [{{"connect": {{"name": "a"}}}}, {{"send": {{"on": "a", "changes": ["no-proof"]{beside}, "expect": "observed"}}}}]"#
+            );
+            let alter = "\"alter\": \"typ-jwt\",\n  \"expect\": {\"refused\": {\"error\": [\"invalid_proof\"], \"check\": \"typ\"}}";
+            load(&GOOD.replace(alter, &play))
+        };
+        assert!(story("").is_ok());
+        for beside in [r#", "alter": "typ-jwt""#, r#", "proof": "fresh""#] {
+            let fault = story(beside).unwrap_err();
+            assert!(fault.what.contains("do nothing") && fault.mend.contains("leave out"), "{fault}");
+        }
     }
 
     #[test]

@@ -135,6 +135,12 @@ pub(super) fn told(done: &Campaign, path: &Path, colours: Style) -> String {
         done.work(),
         done.ended.words(),
     ));
+    if done.unplayed > 0 {
+        out.push_str(&format!(
+            "  {} of the mutants to be played again were not: they cannot be made, sent or told to this subject, or the end came before them\n",
+            done.unplayed
+        ));
+    }
     let shown = path.display().to_string();
     out.push_str(&format!("report: {shown}\n"));
     if !done.findings.is_empty() {

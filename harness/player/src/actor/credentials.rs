@@ -291,7 +291,7 @@ fn text(form: TokenForm, unique: u64, jwt: &str) -> String {
 /// A token with a name of the story's own is what it was made as. Of those without, an altered one is another token: it
 /// must not replace the one that the controls use.
 fn token_name(name: Option<&str>, altered: Option<&'static Alteration>) -> TokenName {
-    let of_token = altered.filter(|a| name.is_none() && matches!(a.edit, Edit::Token(_) | Edit::TokenText(_)));
+    let of_token = altered.filter(|a| name.is_none() && a.is_of_token());
     (name.unwrap_or("token").to_owned(), of_token.map(|a| a.name))
 }
 

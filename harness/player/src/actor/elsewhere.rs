@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use ekmcheck_forge::{
-    alteration::{Alteration, Edit},
+    alteration::{self, Alteration},
+    mutation::Mutation,
     pki::Identity,
 };
 use ekmcheck_suite::{
     case::Transport,
     play::{Place, Send},
 };
+use serde_json::Value;
 
 use super::{Actor, STEP, Stop};
 use crate::{network::TokenCommand, subject::Started};
@@ -23,7 +25,8 @@ const LIMITED_PATH: &str = ekmcheck_parties::resource::ADMIN_PATH;
 impl Actor<'_> {
     /// Gets the token of a request from where the subject's own tokens come from, if they do.
     pub(super) async fn fetch_token(&mut self, send: &Send, altered: Option<&Alteration>) -> Result<(), Stop> {
-        let Some(tokens) = own_tokens(self.subject, altered)? else { return Ok(()) };
+        let of_token = altered.is_some_and(Alteration::is_of_token) || changes_token(&send.changes);
+        let Some(tokens) = own_tokens(self.subject, of_token)? else { return Ok(()) };
         let client = match &send.bound_to {
             None => self.link(&send.on)?.client,
             Some(name) => self.world.pki.identity(name).ok_or_else(|| Stop::Broken(format!("no client {name:?}")))?,
@@ -94,13 +97,18 @@ pub(super) fn knows(subject: &Started, client: &Identity) -> Result<(), Stop> {
     }
 }
 
-/// The subject's own source of tokens, where the token of a request can come from there.
-pub(super) fn own_tokens<'s>(
-    subject: &'s Started,
-    altered: Option<&Alteration>,
-) -> Result<Option<&'s TokenCommand>, Stop> {
+/// Whether a row of the table that is about the token is among these changes.
+fn changes_token(changes: &[Value]) -> bool {
+    let row = |change: &Value| match serde_json::from_value(change.clone()) {
+        Ok(Mutation::Row(name)) => alteration::named(&name),
+        _ => None,
+    };
+    changes.iter().filter_map(row).any(Alteration::is_of_token)
+}
+
+/// The subject's own source of tokens, where the token of a request can come from there. `of_token`: the token is altered.
+pub(super) fn own_tokens(subject: &Started, of_token: bool) -> Result<Option<&TokenCommand>, Stop> {
     let tokens = subject.target().and_then(|target| target.tokens.as_deref());
-    let of_token = altered.is_some_and(|a| matches!(a.edit, Edit::Token(_) | Edit::TokenText(_)));
     match tokens.is_some() && of_token {
         true => Err(Stop::NotTestable(
             "tokens come from the subject's own authorization server, which issues none that is altered".to_owned(),
@@ -130,4 +138,17 @@ pub(super) fn shows_its_work(subject: &Started) -> Result<(), Stop> {
 pub(super) fn no_introspection() -> Stop {
     let why = "the plan names no introspection file that the subject reads, so that no token can be made known to it";
     Stop::NotTestable(why.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_change_of_the_token_needs_who_issues_it() {
+        assert!(changes_token(&[json!("no-proof"), json!({"row": "token-of-4-kb"})]));
+        assert!(!changes_token(&[json!({"row": "typ-jwt"}), json!({"made-for": "token"})]));
+    }
 }

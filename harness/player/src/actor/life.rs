@@ -12,7 +12,7 @@ impl Actor<'_> {
     /// Makes a token known by introspection. What is said of it is what its claims would say as a JWT.
     pub(super) fn issue(&mut self, issue: &Issue) -> Result<(), Stop> {
         let introspection = self.subject.introspection().ok_or_else(elsewhere::no_introspection)?;
-        if elsewhere::own_tokens(self.subject, None)?.is_some() {
+        if elsewhere::own_tokens(self.subject, false)?.is_some() {
             return Err(elsewhere::no_introspection());
         }
         let name = self.case.client.as_deref().unwrap_or("p256");

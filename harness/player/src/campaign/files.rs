@@ -93,6 +93,14 @@ fn examples(campaign: &Campaign) -> impl Iterator<Item = (String, &Finding, &Exa
     })
 }
 
+/// Sees that these can be played, before anything is started for them.
+///
+/// # Errors
+/// Which is no mutant, and why.
+pub fn complaint(corpus: &[Value]) -> Result<(), String> {
+    Mutant::read_all(corpus).map(drop)
+}
+
 /// So many mutants, each to be played alone: of `earlier` ones, or of nothing. What is no mutant there is left out.
 #[must_use]
 pub fn mutants(seed: u64, earlier: &[Value], count: usize) -> Vec<Value> {
@@ -103,7 +111,8 @@ pub fn mutants(seed: u64, earlier: &[Value], count: usize) -> Vec<Value> {
     mutants.filter_map(|m| serde_json::to_value(m).ok()).collect()
 }
 
-/// A case for each example of a campaign on a live subject. `cases` say which requirement a check stands for.
+/// A case for each example of a campaign on a live subject. `cases` say which requirement a check stands for. Of a changed
+/// request that was sent twice none is made: a story's changes are made anew at each sending, with another `jti`.
 #[must_use]
 pub fn cases(campaign: &Campaign, cases: &[Case]) -> Vec<Case> {
     let register = Register::of(cases.iter().map(|case| {
@@ -113,7 +122,9 @@ pub fn cases(campaign: &Campaign, cases: &[Case]) -> Vec<Case> {
         };
         (check, about(&case.requirements, &case.clause, case.level, case.basis))
     }));
-    let made = examples(campaign).map(|(name, finding, example, mutant)| {
+    let can_be_told = |mutant: &Mutant| mutant.mutations.len() < 2 || !mutant.mutations.contains(&Mutation::Again);
+    let told = examples(campaign).filter(|(.., mutant)| can_be_told(mutant));
+    let made = told.map(|(name, finding, example, mutant)| {
         let About { requirement, clause, basis } = register.about(finding);
         Case {
             id: format!("rs.found.{name}"),

@@ -19,10 +19,10 @@ use ekmcheck_suite::{
 };
 
 use super::{
-    CORPUS, Progress, TRIALS, deviation,
+    CORPUS, Progress, TRIALS, Work, deviation,
     found::{Found, Sight},
     line::{Expected, Seen},
-    random::{Mutant, Random, mutant, rows},
+    random::{Mutant, Random, mutant},
     shrink::Shrinker,
     weight::Rows,
 };
@@ -40,25 +40,14 @@ pub struct OnAdapter {
     pub command: String,
     /// All vectors: controls are taken from them, and what a row of the table weighs.
     pub vectors: Arc<Vec<Vector>>,
-    /// What is tried, and in which order.
-    pub seed: u64,
-    /// Which part of how many: each begins with other rows of the table, and goes on with other mutants.
-    pub shard: Option<(usize, usize)>,
-    /// The most questions.
-    pub requests: u64,
-    /// The longest that it may take.
-    pub time: Option<Duration>,
+    /// How much.
+    pub work: Work,
     /// How often an adapter that gives no answer is started anew.
     pub restarts: usize,
-    /// Mutants of an earlier campaign to go on from, or to see again.
-    pub corpus: Vec<serde_json::Value>,
-    /// Only the corpus is played, each as it is.
-    pub replay: bool,
-    /// It ends with the first finding against a MUST.
-    pub fail_fast: bool,
 }
 
-/// Carries out a campaign on an adapter that [`open`](crate::adapter::open) opened. What was found before `stop` is set, or before the adapter fails for good, is kept.
+/// Carries out a campaign on an adapter that [`open`](crate::adapter::open) opened. What was found before `stop` is set, or
+/// before the adapter fails for good, is kept.
 ///
 /// # Errors
 /// Why it cannot begin: an adapter that does not accept the proofs of the usual client, a corpus that cannot be read.
@@ -68,47 +57,43 @@ pub fn on_adapter(
     mut progress: impl FnMut(Progress),
     stop: &AtomicBool,
 ) -> Result<Campaign, String> {
+    let work = &settings.work;
     let told_apart = |mutant: &Mutant| mutant.mutations.iter().all(Bench::can_be_told);
-    let mut corpus = Mutant::read_all(&settings.corpus)?;
-    corpus.retain(told_apart);
+    let corpus = Mutant::read_all(&work.corpus)?;
     let bench = Bench::new().map_err(|e| e.to_string())?;
     let mut hunt = Hunt::new(settings, bench, asker, opened);
     if hunt.asker.verify(hunt.opened.usual()) != Told::Accepted {
         return Err(format!("a right proof of the client {} is not accepted, and all mutants are its", Bench::CLIENT));
     }
     let begun = Instant::now();
-    let mut queue = match settings.replay {
-        true => Vec::new(),
-        false => rows(&mut hunt.random, settings.shard),
-    };
-    queue.extend(corpus.iter().rev().cloned());
-    hunt.corpus = corpus;
+    let mut queue = work.queue(&mut hunt.random, &corpus);
+    hunt.corpus = corpus.into_iter().filter(told_apart).collect();
+    let mut unplayed = 0;
     let ended = loop {
         if stop.load(Ordering::Relaxed) {
             break Ended::Interrupted;
         }
-        if settings.time.is_some_and(|time| begun.elapsed() >= time) {
-            break Ended::Time;
-        }
-        if hunt.asked >= settings.requests || (settings.fail_fast && hunt.found.count().0 > 0) {
-            break Ended::Requests;
+        if let Some(ended) = work.ended(begun.elapsed(), hunt.asked, hunt.found.count().0) {
+            break ended;
         }
         let next = match queue.pop() {
             Some(next) => next,
-            None if settings.replay => break Ended::Requests,
+            None if work.replay => break Ended::Requests,
             None => mutant(&mut hunt.random, &hunt.corpus),
         };
         // Nothing is remembered from one question to the next.
         let next = Mutant { warm: false, ..next };
-        if !told_apart(&next) {
-            continue;
-        }
-        if hunt.hunt(next).is_err() {
+        let played = hunt.mutants;
+        if told_apart(&next) && hunt.hunt(next).is_err() {
             break Ended::Refusing;
         }
+        unplayed += u64::from(work.replay && hunt.mutants == played);
         progress(hunt.progress());
     };
-    Ok(hunt.report(ended, begun.elapsed()))
+    if work.replay {
+        unplayed += queue.len() as u64;
+    }
+    Ok(Campaign { unplayed, ..hunt.report(ended, begun.elapsed()) })
 }
 
 /// The adapter cannot be started any more, or accepts right proofs no more.
@@ -145,7 +130,7 @@ impl<'s> Hunt<'s> {
             asker,
             about: opened.about.clone(),
             opened,
-            random: Random::of(settings.seed, settings.shard),
+            random: Random::of(settings.work.seed, settings.work.shard),
             asked: 0,
             mutants: 0,
             starts: 1,
@@ -271,10 +256,11 @@ impl<'s> Hunt<'s> {
             draft: DRAFT.to_owned(),
             transports: vec![Transport::Offline],
             machine: String::new(),
-            seed: self.settings.seed,
-            shard: self.settings.shard,
+            seed: self.settings.work.seed,
+            shard: self.settings.work.shard,
             requests: self.asked,
             mutants: self.mutants,
+            unplayed: 0,
             connections: self.starts,
             seconds: took.as_secs_f64(),
             ended,

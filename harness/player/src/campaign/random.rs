@@ -2,7 +2,7 @@
 
 use ekmcheck_forge::{
     alteration::{self, Edit},
-    mutation::{Mutation, Order, Other, Part},
+    mutation::{self, Mutation, Order, Other, Part},
     recipe::PerRequest,
 };
 use serde::{Deserialize, Serialize};
@@ -57,10 +57,16 @@ impl Mutant {
     /// Mutants of an earlier campaign.
     ///
     /// # Errors
-    /// One that is none.
+    /// Which is none, and why.
     pub(super) fn read_all(values: &[serde_json::Value]) -> Result<Vec<Self>, String> {
-        let read = |value: &serde_json::Value| serde_json::from_value(value.clone());
-        values.iter().map(read).collect::<Result<_, _>>().map_err(|e| format!("a mutant of the corpus: {e}"))
+        let read = |(index, value): (usize, &serde_json::Value)| {
+            let changes = value.get("mutations").and_then(serde_json::Value::as_array).into_iter().flatten();
+            match changes.filter_map(mutation::complaint).next() {
+                Some(what) => Err(format!("mutant {}: {what}", index + 1)),
+                None => serde_json::from_value(value.clone()).map_err(|e| format!("mutant {}: {e}", index + 1)),
+            }
+        };
+        values.iter().enumerate().map(read).collect()
     }
 
     pub(super) fn per_request(&self) -> PerRequest {

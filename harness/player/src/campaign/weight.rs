@@ -67,11 +67,18 @@ pub(super) fn weight(rows: &Rows, class: Class, check: &str, mutations: &[Mutati
     weights.min().unwrap_or(Weight::Violation)
 }
 
+/// What no reader of JSON may stumble over.
+const PLAIN: [&str; 12] =
+    ["null", "true", "false", "0", "1", "-1", "\"\"", "\"x\"", "[]", "{}", "[\"x\"]", "{\"x\":1}"];
+
 fn of_change(class: Class, mutation: &Mutation) -> Weight {
     let must = |yes: bool| if yes { Weight::Violation } else { Weight::Note };
     match mutation {
-        // What a proof may carry beside is nobody's business; that a known name has an odd value is not such a case.
-        Mutation::Set(Part::Claims, name, _) if class == Class::RefusesRight => must(name == "ekmcheck-unknown"),
+        // What a proof may carry beside is nobody's business, as long as every reader of JSON can be expected to read it: one
+        // may set limits to numbers, depth and characters (RFC 8259, 9). That a known name has an odd value is not such a case.
+        Mutation::Set(Part::Claims, name, value) if class == Class::RefusesRight => {
+            must(name == "ekmcheck-unknown" && PLAIN.contains(&value.as_str()))
+        }
         Mutation::Set(_, name, value) => match name.as_str() {
             "typ" | "alg" | "ath" | "ekm" => Weight::Violation,
             "iat" => must(matches!(value.as_str(), "null" | "true" | "false" | "[]" | "{}" | "0" | "1" | "-1")),
@@ -112,8 +119,11 @@ mod tests {
         assert_eq!(of(Class::Bypass, "presence", Mutation::NoProof), Weight::Violation);
         let padded = Mutation::Insert(300, "=".to_owned());
         assert_eq!(of(Class::Bypass, "format", padded), Weight::Note);
-        let unknown = Mutation::Set(Part::Claims, "ekmcheck-unknown".to_owned(), "0".to_owned());
-        assert_eq!(of(Class::RefusesRight, "none", unknown), Weight::Violation);
+        let unknown = |value: &str| Mutation::Set(Part::Claims, "ekmcheck-unknown".to_owned(), value.to_owned());
+        assert_eq!(of(Class::RefusesRight, "none", unknown("{\"x\":1}")), Weight::Violation);
+        for limited in ["1e400", "9223372036854775808", "\"\\u0000\"", "[[[[[[[[]]]]]]]]"] {
+            assert_eq!(of(Class::RefusesRight, "none", unknown(limited)), Weight::Note, "{limited}");
+        }
         assert_eq!(of(Class::Bypass, "ekm", Mutation::Row("not-in-a-case".to_owned())), Weight::Note);
     }
 }
