@@ -7,11 +7,14 @@ use ekmcheck_suite::{
 };
 
 use crate::{
-    Trouble,
+    Trouble, adapter,
     args::{BenchArgs, Format},
     note, planned, print,
     run::{self, write_file},
 };
+
+/// The file that everything else is made of.
+const REPORT: &str = "bench.json";
 
 /// The transports of which all three versions of HTTP are seen.
 const USUAL: [Transport; 3] = [Transport::Tls13H1, Transport::Tls13H2, Transport::QuicH3];
@@ -22,7 +25,8 @@ const USERS: [(u32, u32); 3] = [(10, 100), (100, 10), (1_000, 1)];
 /// Requests a connection where a request passes several servers.
 const WITH_HOPS: u32 = 100;
 
-/// Measures, writes the reports, and ends with 1 where something is not as promised and that was asked for.
+/// Measures, writes the reports, and ends with 1 where something is not as promised and that was asked for, or else with 3
+/// where not everything was measured.
 pub(crate) fn bench(args: &BenchArgs) -> Result<u8, Trouble> {
     let now = run::now()?;
     let plan = args.plan.as_deref().map(planned::read).transpose()?;
@@ -58,13 +62,19 @@ pub(crate) fn bench(args: &BenchArgs) -> Result<u8, Trouble> {
             note(&line(point));
         }
     };
-    let done = measure(&world, &settings, told).map_err(Trouble::Given)?;
+    run::writable(&args.report, REPORT)?;
+    let stop = adapter::interrupted()?;
+    let done = measure(&world, &settings, told, &stop).map_err(Trouble::Given)?;
     write(args, &done)?;
     match args.format {
         Format::Json => print(&run::json(&done)?),
         Format::Human => print(&format!("{}\nreport: {}\n", ekmcheck_report::bench(&done), args.report.display())),
     }
-    Ok(u8::from(args.check && !done.broken().is_empty()))
+    Ok(match &done.unfinished {
+        _ if args.check && !done.broken().is_empty() => 1,
+        Some(_) => 3,
+        None => 0,
+    })
 }
 
 fn loads(args: &BenchArgs) -> Vec<Load> {
@@ -77,7 +87,7 @@ fn loads(args: &BenchArgs) -> Vec<Load> {
 }
 
 fn write(args: &BenchArgs, done: &Bench) -> Result<(), Trouble> {
-    write_file(&args.report, "bench.json", &run::json(done)?)?;
+    write_file(&args.report, REPORT, &run::json(done)?)?;
     write_file(&args.report, "bench.md", &ekmcheck_report::bench(done))?;
     write_file(&args.report, "bench.html", &ekmcheck_report::bench_page(done))?;
     for transport in done.transports() {

@@ -13,7 +13,10 @@ mod client;
 mod server;
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -31,6 +34,7 @@ use ekmcheck_suite::{
     case::Transport,
     report::DRAFT,
 };
+use tokio::runtime::Runtime;
 
 use self::{
     client::Client,
@@ -58,56 +62,29 @@ pub struct Settings {
     pub at_once: u32,
 }
 
-/// Measures. Blocks the thread, whose processor time is the client's.
+/// Measures. Blocks the thread, whose processor time is the client's. What was measured before `stop` is set, or before the
+/// subject fails, is kept; a load that not every scheme has had all its turns under is not.
 ///
 /// # Errors
-/// Why it cannot be measured, in words.
-pub fn bench(world: &World, settings: &Settings, mut progress: impl FnMut(&Point)) -> Result<Bench, String> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|e| format!("no runtime: {e}"))?;
-    let mut schemes = settings.schemes.clone();
-    if matches!(settings.subject, Subject::Network(_)) {
-        schemes.retain(|s| {
-            matches!(s, Scheme::Bearer | Scheme::BearerBallast | Scheme::CertificateBound | Scheme::SessionBound)
-        });
-    }
-    let mut floors = Vec::new();
-    let (mut points, mut left_out) = (Vec::new(), Vec::new());
-    let mut octets = (0, 0);
+/// Why nothing can be measured, in words.
+pub fn bench(
+    world: &World,
+    settings: &Settings,
+    mut progress: impl FnMut(&Point),
+    stop: &AtomicBool,
+) -> Result<Bench, String> {
+    let mut measured = Measured::new(world, settings, stop)?;
+    let mut unfinished = None;
     for transport in &settings.transports {
-        let mut stages = Vec::new();
-        for scheme in &schemes {
-            let users = settings.loads.iter().map(|load| load.users).max().unwrap_or(1);
-            let stage = Stage::new(world, &settings.subject, *transport, *scheme, users)?;
-            // What it takes shows with one request; and nothing is measured that is the first of its kind.
-            match runtime.block_on(stage.turn(world, Load { users: 1, requests: 1, hops: 1 }, 1)) {
-                Ok(_) => stages.push(stage),
-                Err(why) if matches!(settings.subject, Subject::Network(_)) => left_out.push((*scheme, why)),
-                Err(why) => return Err(why),
-            }
-        }
-        for load in &settings.loads {
-            let mut turns = vec![Vec::new(); stages.len()];
-            for turn in 0..turns_of(*load, settings.turns) {
-                for at in 0..stages.len() {
-                    // Nobody always goes first.
-                    let at = (at + turn) % stages.len();
-                    turns[at].push(runtime.block_on(stages[at].turn(world, *load, settings.at_once))?);
-                }
-                if let Some(stage) = stages.first() {
-                    floors.push(stage.client.floors()?);
-                    octets = stage.client.octets()?;
-                }
-            }
-            let of = |scheme| stages.iter().position(|s| s.scheme == scheme).map(|at| turns[at].as_slice());
-            for (stage, own) in stages.iter().zip(&turns) {
-                let others = [Scheme::Bearer, Scheme::BearerBallast, Scheme::Dpop].map(of);
-                let point = point(*transport, stage.scheme, *load, own, others);
-                progress(&point);
-                points.push(point);
-            }
+        if let Err(why) = measured.on(*transport, &mut progress) {
+            unfinished = Some(why);
+            break;
         }
     }
+    if let Some(why) = unfinished.take_if(|_| measured.points.is_empty()) {
+        return Err(why);
+    }
+    let Measured { points, floors, left_out, octets, .. } = measured;
     let floor = |of: fn(&Floors) -> f64| median(floors.iter().map(of));
     Ok(Bench {
         ekmcheck: env!("CARGO_PKG_VERSION").to_owned(),
@@ -126,10 +103,85 @@ pub fn bench(world: &World, settings: &Settings, mut progress: impl FnMut(&Point
         },
         points,
         left_out,
+        unfinished,
         break_even: Vec::new(),
         predictions: Vec::new(),
     }
     .concluded())
+}
+
+/// What was measured so far.
+struct Measured<'s> {
+    world: &'s World,
+    settings: &'s Settings,
+    stop: &'s AtomicBool,
+    runtime: Runtime,
+    points: Vec<Point>,
+    floors: Vec<Floors>,
+    left_out: Vec<(Scheme, String)>,
+    octets: (u64, u64),
+}
+
+impl<'s> Measured<'s> {
+    fn new(world: &'s World, settings: &'s Settings, stop: &'s AtomicBool) -> Result<Self, String> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|e| format!("no runtime: {e}"))?;
+        let (points, floors, left_out) = (Vec::new(), Vec::new(), Vec::new());
+        Ok(Self { world, settings, stop, runtime, points, floors, left_out, octets: (0, 0) })
+    }
+
+    /// The schemes that the subject takes on that transport.
+    fn stages(&mut self, transport: Transport) -> Result<Vec<Stage>, String> {
+        let Settings { subject, schemes, loads, .. } = self.settings;
+        let is_elsewhere = matches!(subject, Subject::Network(_));
+        let known = |scheme: &&Scheme| {
+            use Scheme::{Bearer, BearerBallast, CertificateBound, SessionBound};
+            !is_elsewhere || matches!(scheme, Bearer | BearerBallast | CertificateBound | SessionBound)
+        };
+        let users = loads.iter().map(|load| load.users).max().unwrap_or(1);
+        let mut stages = Vec::new();
+        for scheme in schemes.iter().filter(known) {
+            let stage = Stage::new(self.world, subject, transport, *scheme, users)?;
+            // What it takes shows with one request; and nothing is measured that is the first of its kind.
+            match self.runtime.block_on(stage.turn(self.world, Load { users: 1, requests: 1, hops: 1 }, 1)) {
+                Ok(_) => stages.push(stage),
+                Err(why) if is_elsewhere => self.left_out.push((*scheme, why)),
+                Err(why) => return Err(why),
+            }
+        }
+        Ok(stages)
+    }
+
+    /// Every load on that transport. The error is why that is not all that was asked for.
+    fn on(&mut self, transport: Transport, progress: &mut impl FnMut(&Point)) -> Result<(), String> {
+        let Settings { loads, turns, at_once, .. } = self.settings;
+        let stages = self.stages(transport)?;
+        for load in loads {
+            let mut all = vec![Vec::new(); stages.len()];
+            for turn in 0..turns_of(*load, *turns) {
+                for at in 0..stages.len() {
+                    if self.stop.load(Ordering::Relaxed) {
+                        return Err("interrupted".to_owned());
+                    }
+                    // Nobody always goes first.
+                    let at = (at + turn) % stages.len();
+                    all[at].push(self.runtime.block_on(stages[at].turn(self.world, *load, *at_once))?);
+                }
+                if let Some(stage) = stages.first() {
+                    self.floors.push(stage.client.floors()?);
+                    self.octets = stage.client.octets()?;
+                }
+            }
+            let of = |scheme| stages.iter().position(|s| s.scheme == scheme).map(|at| all[at].as_slice());
+            for (stage, own) in stages.iter().zip(&all) {
+                let others = [Scheme::Bearer, Scheme::BearerBallast, Scheme::Dpop].map(of);
+                let point = point(transport, stage.scheme, *load, own, others);
+                progress(&point);
+                self.points.push(point);
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Fewer turns where one is long by itself.

@@ -41,6 +41,9 @@ fn write(out: &mut String, bench: &Bench) -> std::fmt::Result {
     for (scheme, why) in &bench.left_out {
         writeln!(out, "Left out: {}, which the subject does not take ({}).\n", scheme.name(), inert(why))?;
     }
+    if let Some(why) = &bench.unfinished {
+        writeln!(out, "**Not everything that was asked for was measured: {}.**\n", inert(why))?;
+    }
     for transport in bench.transports() {
         writeln!(out, "## {}\n", transport.name())?;
         writeln!(

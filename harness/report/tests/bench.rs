@@ -24,7 +24,8 @@ fn done(loads: &[u32]) -> Bench {
         "ekmcheck": "0", "subject": "a \u{202e}<script>", "draft": "d", "cores": 2, "turns": 1, "at_once": 4,
         "octets": [800, 390],
         "floors": {"verify": 40.0, "sign": 15.0, "hash": 0.5, "dpop_verify": 42.0, "dpop_make": 16.0},
-        "points": points.collect::<Vec<_>>(), "left_out": [["dpop", "401"]], "break_even": [], "predictions": [],
+        "points": points.collect::<Vec<_>>(), "left_out": [["dpop", "401"]], "unfinished": "no <answer>\u{202e}",
+        "break_even": [], "predictions": [],
     });
     serde_json::from_value::<Bench>(done).unwrap().concluded()
 }
@@ -33,6 +34,7 @@ fn done(loads: &[u32]) -> Bench {
 fn the_page_says_what_is_not_kept() {
     let page = bench(&done(&[1, 10, 1_000]));
     assert!(page.contains("- not kept: tls13-h1: 0.900 of the throughput of bearer"), "{page}");
+    assert!(page.contains("asked for was measured: no "), "{page}");
     assert!(page.contains("Left out: dpop") && !page.contains('\u{202e}'), "{page}");
 }
 

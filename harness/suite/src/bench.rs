@@ -192,6 +192,9 @@ pub struct Bench {
     pub points: Vec<Point>,
     /// Schemes that the subject does not take, with what it said.
     pub left_out: Vec<(Scheme, String)>,
+    /// Why not all that was asked for was measured, if it was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unfinished: Option<String>,
     /// What follows: see [`Bench::concluded`].
     pub break_even: Vec<BreakEven>,
     /// The same.
@@ -342,6 +345,7 @@ mod tests {
             floors,
             points,
             left_out: Vec::new(),
+            unfinished: None,
             break_even: Vec::new(),
             predictions: Vec::new(),
         }
