@@ -57,14 +57,14 @@ pub(crate) fn bench(args: &BenchArgs) -> Result<u8, Trouble> {
         turns: args.turns,
         at_once,
     };
-    let told = |point: &Point| {
+    let mut told = |point: &Point| {
         if !args.quiet {
             note(&line(point));
         }
     };
     run::writable(&args.report, REPORT)?;
     let stop = adapter::interrupted()?;
-    let done = measure(&world, &settings, told, &stop).map_err(Trouble::Given)?;
+    let done = measure(&world, &settings, &mut told, &stop).map_err(Trouble::Given)?;
     write(args, &done)?;
     match args.format {
         Format::Json => print(&run::json(&done)?),

@@ -113,7 +113,7 @@ fn of_adapter(command: &str, args: &FuzzArgs) -> Result<Campaign, Trouble> {
     // Not before: a liar leaves no report that could be taken for one.
     run::writable(&args.report, save::REPORT)?;
     let stop = adapter::interrupted()?;
-    on_adapter(&settings, opened, progress(args.quiet), &stop).map_err(refused)
+    on_adapter(&settings, opened, &mut progress(args.quiet), &stop).map_err(refused)
 }
 
 /// A line now and then.

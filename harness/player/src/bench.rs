@@ -70,13 +70,13 @@ pub struct Settings {
 pub fn bench(
     world: &World,
     settings: &Settings,
-    mut progress: impl FnMut(&Point),
+    progress: &mut dyn FnMut(&Point),
     stop: &AtomicBool,
 ) -> Result<Bench, String> {
     let mut measured = Measured::new(world, settings, stop)?;
     let mut unfinished = None;
     for transport in &settings.transports {
-        if let Err(why) = measured.on(*transport, &mut progress) {
+        if let Err(why) = measured.on(*transport, progress) {
             unfinished = Some(why);
             break;
         }
@@ -153,7 +153,7 @@ impl<'s> Measured<'s> {
     }
 
     /// Every load on that transport. The error is why that is not all that was asked for.
-    fn on(&mut self, transport: Transport, progress: &mut impl FnMut(&Point)) -> Result<(), String> {
+    fn on(&mut self, transport: Transport, progress: &mut dyn FnMut(&Point)) -> Result<(), String> {
         let Settings { loads, turns, at_once, .. } = self.settings;
         let stages = self.stages(transport)?;
         for load in loads {

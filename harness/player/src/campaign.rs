@@ -40,6 +40,7 @@ use self::{
     weight::Rows,
 };
 use crate::{
+    Local,
     network::Origin,
     subject::{Started, Subject, resource},
     world::World,
@@ -122,11 +123,29 @@ pub struct Progress {
 ///
 /// # Errors
 /// Why it cannot begin: no connection, a corpus that cannot be read, right requests that are refused.
-pub async fn campaign(
+pub fn campaign<'a>(
+    world: &'a World,
+    settings: &'a Settings,
+    progress: impl FnMut(Progress) + 'a,
+    stop: impl Future<Output = ()> + 'a,
+) -> Local<'a, Result<Campaign, String>> {
+    whole(world, settings, Box::new(progress), Box::pin(stop))
+}
+
+fn whole<'a>(
+    world: &'a World,
+    settings: &'a Settings,
+    progress: Box<dyn FnMut(Progress) + 'a>,
+    stop: Local<'a, ()>,
+) -> Local<'a, Result<Campaign, String>> {
+    Box::pin(carry_out(world, settings, progress, stop))
+}
+
+async fn carry_out(
     world: &World,
     settings: &Settings,
-    mut progress: impl FnMut(Progress),
-    stop: impl Future<Output = ()>,
+    mut progress: Box<dyn FnMut(Progress) + '_>,
+    mut stop: Local<'_, ()>,
 ) -> Result<Campaign, String> {
     let work = &settings.work;
     let corpus = Mutant::read_all(&work.corpus)?;
@@ -137,7 +156,6 @@ pub async fn campaign(
     let mut queue = work.queue(&mut hunt.random, &corpus);
     hunt.corpus = corpus;
     let mut unplayed = 0;
-    tokio::pin!(stop);
     let ended = loop {
         if let Some(ended) = work.ended(begun.elapsed(), hunt.requests, hunt.progress().findings.0) {
             break ended;

@@ -5,6 +5,8 @@
 //! [`serve`] makes one that stays, [`run`] plays many cases at once. [`vectors`] are cases for
 //! libraries, and [`adapter`] is one in another language.
 
+use std::pin::Pin;
+
 mod actor;
 pub mod adapter;
 pub mod bench;
@@ -22,3 +24,7 @@ pub mod tap;
 pub mod vectors;
 pub mod workbench;
 pub mod world;
+
+/// What is to be awaited, on the thread that awaits it. Boxed, and made by functions that are not `async` themselves, so that all
+/// that it runs through is compiled here, once, and not in whatever crate awaits it.
+pub type Local<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;

@@ -10,7 +10,10 @@ use std::{
 use ekmcheck_parties::wire::{self, ConnectOptions, How, OutgoingRequest, Stage, WireError};
 use ekmcheck_suite::{case::Transport, play::Place};
 
-use crate::world::{ClientKey, World};
+use crate::{
+    Local,
+    world::{ClientKey, World},
+};
 
 pub use crate::own::TokenCommand;
 pub use ekmcheck_parties::tokens::Introspection;
@@ -108,7 +111,11 @@ pub struct Greeting {
 ///
 /// # Errors
 /// Why there was none, and what may be wrong.
-pub async fn greet(world: &World, target: &Target, transport: Transport) -> Result<Greeting, String> {
+pub fn greet<'a>(world: &'a World, target: &'a Target, transport: Transport) -> Local<'a, Result<Greeting, String>> {
+    Box::pin(greeted(world, target, transport))
+}
+
+async fn greeted(world: &World, target: &Target, transport: Transport) -> Result<Greeting, String> {
     target.permitted()?;
     let origin = target.origins.get(&transport).ok_or("no origin is named")?;
     let key = ClientKey::usual(transport);

@@ -23,6 +23,7 @@ use tokio::{
 };
 
 use crate::{
+    Local,
     actor::{self, Bounds},
     floor,
     subject::Subject,
@@ -87,11 +88,29 @@ pub struct Played {
 
 /// Plays all cases of the plan. `progress` is called with each as it finishes, in no particular order. If `stop` gives a
 /// sign, nothing more is begun, and what finished is kept.
-pub async fn run(
+pub fn run<'a>(
     world: Arc<World>,
     plan: Plan,
-    mut progress: impl FnMut(&Played),
-    stop: impl Future<Output = ()>,
+    progress: impl FnMut(&Played) + 'a,
+    stop: impl Future<Output = ()> + 'a,
+) -> Local<'a, (Report, Vec<Played>)> {
+    whole(world, plan, Box::new(progress), Box::pin(stop))
+}
+
+fn whole<'a>(
+    world: Arc<World>,
+    plan: Plan,
+    progress: Box<dyn FnMut(&Played) + 'a>,
+    stop: Local<'a, ()>,
+) -> Local<'a, (Report, Vec<Played>)> {
+    Box::pin(play_all(world, plan, progress, stop))
+}
+
+async fn play_all(
+    world: Arc<World>,
+    plan: Plan,
+    mut progress: Box<dyn FnMut(&Played) + '_>,
+    mut stop: Local<'_, ()>,
 ) -> (Report, Vec<Played>) {
     let begun = Instant::now();
     let units = units(&plan);
@@ -113,7 +132,6 @@ pub async fn run(
     }
     drop(done);
     let mut all = Vec::with_capacity(selected);
-    tokio::pin!(stop);
     loop {
         tokio::select! {
             received = finished.recv() => match received {

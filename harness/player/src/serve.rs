@@ -15,6 +15,7 @@ use ekmcheck_parties::{
 use ekmcheck_suite::play::ClientCa;
 
 use crate::{
+    Local,
     subject::{Subject, resource},
     world::World,
 };
@@ -73,7 +74,16 @@ impl Serving {
 ///
 /// # Errors
 /// Which port cannot be had, or that the subject runs elsewhere.
-pub async fn serve(
+pub fn serve<'a>(
+    world: &'a World,
+    subject: &'a Subject,
+    introspection: &'a Introspection,
+    ports: Ports,
+) -> Local<'a, Result<Serving, String>> {
+    Box::pin(served(world, subject, introspection, ports))
+}
+
+async fn served(
     world: &World,
     subject: &Subject,
     introspection: &Introspection,

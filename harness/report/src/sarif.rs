@@ -26,22 +26,46 @@ pub(crate) fn json(material: &Material<'_>) -> Result<String, ReportFault> {
             results.extend(group.cases.iter().filter_map(|same| result(material, &group, same, index, level)));
         }
     }
-    Ok(pretty(&json!({
-        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
-        "version": "2.1.0",
-        "runs": [{
-            "tool": { "driver": {
-                "name": "ekmcheck",
-                "semanticVersion": material.report.ekmcheck,
-                "informationUri": DRAFT_PAGE,
-                "rules": rules,
-            }},
-            "automationDetails": { "id": format!("ekmcheck/{}/", material.report.subject) },
-            "columnKind": "unicodeCodePoints",
-            "properties": { "conclusion": material.conclusion(), "counts": material.report.counts },
-            "results": results,
-        }],
-    }))?)
+    let run = Run {
+        version: &material.report.ekmcheck,
+        category: format!("ekmcheck/{}/", material.report.subject),
+        properties: json!({ "conclusion": material.conclusion(), "counts": material.report.counts }),
+        rules,
+        results,
+    };
+    run.json()
+}
+
+/// A log with one run.
+pub(crate) struct Run<'a> {
+    /// Of the tool.
+    pub(crate) version: &'a str,
+    /// Results of one category replace the earlier ones.
+    pub(crate) category: String,
+    pub(crate) properties: Value,
+    pub(crate) rules: Vec<Value>,
+    pub(crate) results: Vec<Value>,
+}
+
+impl Run<'_> {
+    pub(crate) fn json(self) -> Result<String, ReportFault> {
+        Ok(pretty(&json!({
+            "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+            "version": "2.1.0",
+            "runs": [{
+                "tool": { "driver": {
+                    "name": "ekmcheck",
+                    "semanticVersion": self.version,
+                    "informationUri": DRAFT_PAGE,
+                    "rules": self.rules,
+                }},
+                "automationDetails": { "id": self.category },
+                "columnKind": "unicodeCodePoints",
+                "properties": self.properties,
+                "results": self.results,
+            }],
+        }))?)
+    }
 }
 
 fn rule(group: &Group<'_>, level: &str) -> Value {

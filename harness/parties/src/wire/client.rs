@@ -15,6 +15,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 
+use super::Boxed;
 use super::connection::Connection;
 use super::error::{Stage, WireError, text};
 use super::quic;
@@ -192,7 +193,16 @@ impl Default for ConnectOptions {
 /// [`WireError::Connect`], [`WireError::Handshake`], [`WireError::Refused`], [`WireError::Timeout`] or
 /// [`WireError::Http`] for the step that failed; [`WireError::Settings`] when `server_name` is not a name, or what is not
 /// HTTP/1.1 is to be raw.
-pub async fn connect(
+pub fn connect<'a>(
+    tls: &'a Arc<ClientTls>,
+    addr: SocketAddr,
+    server_name: &'a str,
+    options: ConnectOptions,
+) -> Boxed<'a, Result<Connection, WireError>> {
+    Box::pin(connected(tls, addr, server_name, options))
+}
+
+async fn connected(
     tls: &Arc<ClientTls>,
     addr: SocketAddr,
     server_name: &str,

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
+use super::Boxed;
 use super::client::ConnectOptions;
 use super::error::{Stage, WireError, text};
 use super::exchange::{
@@ -76,8 +77,8 @@ impl Sender {
     ///
     /// [`WireError::NotExpressible`] before anything is sent; [`WireError::Refused`] if the server ended the connection
     /// with a TLS alert; [`WireError::Timeout`] or [`WireError::Http`] otherwise.
-    pub async fn send(&self, request: OutgoingRequest) -> Result<Answer, WireError> {
-        self.send_with(request, &[]).await
+    pub fn send(&self, request: OutgoingRequest) -> Boxed<'_, Result<Answer, WireError>> {
+        self.send_with(request, &[])
     }
 
     /// The same with fields behind those of the request that are already as the HTTP library has them: who sends them again
@@ -86,12 +87,12 @@ impl Sender {
     /// # Errors
     ///
     /// As [`send`](Self::send); [`WireError::NotExpressible`] on a raw connection, which has no library.
-    pub async fn send_with(
-        &self,
+    pub fn send_with<'a>(
+        &'a self,
         request: OutgoingRequest,
-        ready: &[(HeaderName, HeaderValue)],
-    ) -> Result<Answer, WireError> {
-        let exchange = async {
+        ready: &'a [(HeaderName, HeaderValue)],
+    ) -> Boxed<'a, Result<Answer, WireError>> {
+        let exchange = async move {
             match &self.over {
                 Over::Http1(sender, control) => {
                     let request = express(request, Alpn::Http1, ready)?.map(Payload::into_body);
@@ -112,7 +113,7 @@ impl Sender {
                 Over::Quic(requests) => requests.exchange(express(request, Alpn::Http3, ready)?).await,
             }
         };
-        timeout(self.limit, exchange).await.map_err(|_| WireError::Timeout(Stage::Answer))?
+        Box::pin(async move { timeout(self.limit, exchange).await.map_err(|_| WireError::Timeout(Stage::Answer))? })
     }
 
     /// Writes all of `requests` and then reads as many answers, which come in the order of the requests. Only a connection
@@ -122,13 +123,15 @@ impl Sender {
     /// # Errors
     ///
     /// [`WireError::NotExpressible`] before anything is sent; what ended the connection if it had ended before.
-    pub async fn send_raw(&self, requests: Vec<RawRequest>, pace: Pace) -> Result<Vec<Heard>, WireError> {
-        match &self.over {
-            Over::Raw(raw) => raw.exchange(requests, pace).await,
-            _ => {
-                Err(WireError::NotExpressible("octets of one's own on a connection that was not opened raw".to_owned()))
+    pub fn send_raw(&self, requests: Vec<RawRequest>, pace: Pace) -> Boxed<'_, Result<Vec<Heard>, WireError>> {
+        Box::pin(async move {
+            match &self.over {
+                Over::Raw(raw) => raw.exchange(requests, pace).await,
+                _ => Err(WireError::NotExpressible(
+                    "octets of one's own on a connection that was not opened raw".to_owned(),
+                )),
             }
-        }
+        })
     }
 }
 
@@ -299,8 +302,8 @@ impl Connection {
     /// # Errors
     ///
     /// Those of [`Sender::send`].
-    pub async fn send(&mut self, request: OutgoingRequest) -> Result<Answer, WireError> {
-        self.sender.send(request).await
+    pub fn send(&mut self, request: OutgoingRequest) -> Boxed<'_, Result<Answer, WireError>> {
+        self.sender.send(request)
     }
 
     /// Moves the connection to another local port (RFC 9000 section 9) and waits until the server sends to it; the old
@@ -310,11 +313,13 @@ impl Connection {
     ///
     /// [`WireError::OnlyQuic`]; [`WireError::Timeout`] if the server does not follow; [`WireError::Connect`] without
     /// another port.
-    pub async fn rebind(&mut self) -> Result<(), WireError> {
-        match &mut self.link {
-            Link::Stream { .. } => Err(WireError::OnlyQuic("another address")),
-            Link::Quic(link) => link.rebind(self.sender.limit).await,
-        }
+    pub fn rebind(&mut self) -> Boxed<'_, Result<(), WireError>> {
+        Box::pin(async {
+            match &mut self.link {
+                Link::Stream { .. } => Err(WireError::OnlyQuic("another address")),
+                Link::Quic(link) => link.rebind(self.sender.limit).await,
+            }
+        })
     }
 
     /// Takes another of the connection ids that the server has offered and retires the one in use (RFC 9000 section
@@ -323,11 +328,13 @@ impl Connection {
     /// # Errors
     ///
     /// [`WireError::OnlyQuic`]; [`WireError::Timeout`] if the server has offered none or does not react.
-    pub async fn rotate_id(&mut self) -> Result<(), WireError> {
-        match &mut self.link {
-            Link::Stream { .. } => Err(WireError::OnlyQuic("another connection id")),
-            Link::Quic(link) => link.rotate_id(self.sender.limit).await,
-        }
+    pub fn rotate_id(&mut self) -> Boxed<'_, Result<(), WireError>> {
+        Box::pin(async {
+            match &mut self.link {
+                Link::Stream { .. } => Err(WireError::OnlyQuic("another connection id")),
+                Link::Quic(link) => link.rotate_id(self.sender.limit).await,
+            }
+        })
     }
 
     /// Whether this side still holds the connection open. What the peer has done shows with a delay.
@@ -340,14 +347,16 @@ impl Connection {
     }
 
     /// Waits until the connection has ended, for example because the peer ended it. Over TCP the socket is closed then.
-    pub async fn ended(&self) {
-        match &self.link {
-            Link::Stream { gone, .. } => {
-                let mut gone = gone.clone();
-                while gone.changed().await.is_ok() {}
+    pub fn ended(&self) -> Boxed<'_, ()> {
+        Box::pin(async {
+            match &self.link {
+                Link::Stream { gone, .. } => {
+                    let mut gone = gone.clone();
+                    while gone.changed().await.is_ok() {}
+                }
+                Link::Quic(link) => link.ended().await,
             }
-            Link::Quic(link) => link.ended().await,
-        }
+        })
     }
 
     /// Ends the connection and returns when the socket is closed on this side; at once if it is already. Requests under
@@ -357,13 +366,15 @@ impl Connection {
     ///
     /// [`WireError::Timeout`] if the socket could not be closed in time in the way asked for; it is then closed in
     /// whatever way.
-    pub async fn close(self, how: How) -> Result<(), WireError> {
-        match &self.link {
-            Link::Stream { control, .. } => control.close(how),
-            Link::Quic(link) => link.close(how),
-        }
-        // On a time-out, dropping `self` aborts the tasks that own the socket.
-        timeout(self.sender.limit, self.ended()).await.map_err(|_| WireError::Timeout(Stage::Close))
+    pub fn close(self, how: How) -> Boxed<'static, Result<(), WireError>> {
+        Box::pin(async move {
+            match &self.link {
+                Link::Stream { control, .. } => control.close(how),
+                Link::Quic(link) => link.close(how),
+            }
+            // On a time-out, dropping `self` aborts the tasks that own the socket.
+            timeout(self.sender.limit, self.ended()).await.map_err(|_| WireError::Timeout(Stage::Close))
+        })
     }
 }
 

@@ -8,6 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use super::Boxed;
 use super::error::{Stage, WireError, text};
 
 /// A ClientHello.
@@ -47,12 +48,16 @@ const RECORD_MAX: usize = (1 << 14) + 2048;
 /// # Errors
 ///
 /// [`WireError::Connect`]; [`WireError::Timeout`] if the server says nothing.
-pub async fn greet(
+pub fn greet(
     addr: SocketAddr,
     server_name: &str,
     hello: Hello,
     limit: Duration,
-) -> Result<FirstFlight, WireError> {
+) -> Boxed<'_, Result<FirstFlight, WireError>> {
+    Box::pin(greeted(addr, server_name, hello, limit))
+}
+
+async fn greeted(addr: SocketAddr, server_name: &str, hello: Hello, limit: Duration) -> Result<FirstFlight, WireError> {
     let exchange = async {
         let mut tcp = TcpStream::connect(addr).await.map_err(|error| WireError::Connect(text(&error)))?;
         let said = async {

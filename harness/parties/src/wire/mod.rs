@@ -6,6 +6,8 @@
 //! updates, resumption, a HelloRetryRequest, a fixed source port, a change of address or connection id where QUIC is
 //! spoken, and four ways of ending it. What no HTTP library would send goes over a raw connection.
 
+use std::pin::Pin;
+
 mod client;
 mod connection;
 mod error;
@@ -22,6 +24,10 @@ mod server;
 mod service;
 mod stream;
 mod tls;
+
+/// What is to be awaited. Boxed, and made by functions that are not `async` themselves, so that all of HTTP and QUIC that it
+/// runs through is compiled here, once, and not in whatever crate awaits it.
+pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 pub use client::{ClientSettings, ClientTls, ConnectOptions, connect};
 pub use connection::{Connection, Sender};

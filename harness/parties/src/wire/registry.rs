@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, watch};
 
 use super::rekey::Rekeyer;
-use super::service::{Incoming, Outgoing, Service};
+use super::service::{AnyConnection, AnyService, Incoming, Outgoing};
 use super::tls::Established;
 
 /// The open connections: how many, and how to update their keys.
@@ -75,17 +75,16 @@ impl Drop for Entry {
 
 /// An open connection as its service sees it. Shared by the task of the connection and those of its requests; the
 /// service hears of the end when the last of them lets go of it, whether it ran to its end or was aborted.
-pub(super) struct Live<S: Service> {
-    service: Arc<S>,
-    connection: S::Connection,
+pub(super) struct Live {
+    connection: Box<dyn AnyConnection>,
     hang_up: Notify,
-    // Dropped after `closed` has been called: a connection counts as open until then.
+    // Dropped after the connection, whose service hears of its end then: it counts as open until that has been said.
     _entry: Entry,
 }
 
-impl<S: Service> Live<S> {
+impl Live {
     pub(super) fn open(
-        service: Arc<S>,
+        service: Arc<dyn AnyService>,
         established: &Established,
         peer: SocketAddr,
         registry: Arc<Registry>,
@@ -94,8 +93,8 @@ impl<S: Service> Live<S> {
         // Before the service hears of it, so that whoever the service tells finds the connection in the registry.
         let id = registry.add(rekeyer);
         let entry = Entry { registry, id };
-        let connection = service.opened(established, peer);
-        Self { service, connection, hang_up: Notify::new(), _entry: entry }
+        let connection = service.open(established, peer);
+        Self { connection, hang_up: Notify::new(), _entry: entry }
     }
 
     /// Has the connection end when the answers under way are out.
@@ -109,16 +108,10 @@ impl<S: Service> Live<S> {
     }
 
     pub(super) fn head(&self, head: &http::request::Parts) -> Option<Outgoing> {
-        self.service.head(&self.connection, head)
+        self.connection.head(head)
     }
 
     pub(super) fn request(&self, request: Incoming) -> Outgoing {
-        self.service.request(&self.connection, request)
-    }
-}
-
-impl<S: Service> Drop for Live<S> {
-    fn drop(&mut self) {
-        self.service.closed(&self.connection);
+        self.connection.request(request)
     }
 }

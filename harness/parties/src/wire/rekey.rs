@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
+use super::Boxed;
 use super::error::{Stage, WireError};
 use super::quic::Phases;
 use super::stream::Control;
@@ -57,14 +58,18 @@ impl Rekeyer {
     /// # Errors
     ///
     /// [`WireError::Timeout`] if that is not within `limit`.
-    pub async fn update(&self, limit: Duration) -> Result<(), WireError> {
-        match &self.0 {
-            Of::Stream(control) => {
-                control.request_rekeying(1);
-                Ok(())
+    pub fn update(&self, limit: Duration) -> Boxed<'_, Result<(), WireError>> {
+        Box::pin(async move {
+            match &self.0 {
+                Of::Stream(control) => {
+                    control.request_rekeying(1);
+                    Ok(())
+                }
+                Of::Quic(phases) => {
+                    timeout(limit, phases.update()).await.map_err(|_| WireError::Timeout(Stage::KeyUpdate))
+                }
             }
-            Of::Quic(phases) => timeout(limit, phases.update()).await.map_err(|_| WireError::Timeout(Stage::KeyUpdate)),
-        }
+        })
     }
 
     /// Number of key updates that were carried out by this side, or queued for sending, so far.

@@ -8,10 +8,10 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, Version};
 
 use super::exchange::{express_fields, list_fields};
 use super::registry::Live;
-use super::service::{Incoming, Outgoing, Service};
+use super::service::{Incoming, Outgoing};
 
 /// Has the service answer a request that was received whole.
-pub(super) fn respond<S: Service>(live: &Live<S>, head: &Parts, body: Bytes, trailers: &HeaderMap) -> Response<Bytes> {
+pub(super) fn respond(live: &Live, head: &Parts, body: Bytes, trailers: &HeaderMap) -> Response<Bytes> {
     let whole = || {
         live.request(Incoming {
             method: head.method.as_str().to_owned(),

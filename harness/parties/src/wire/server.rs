@@ -26,6 +26,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
+use super::Boxed;
 use super::error::{WireError, text};
 use super::exchange::read_body;
 use super::habit::{self, Habit};
@@ -35,7 +36,7 @@ use super::quic::{self, server_settings};
 use super::registry::{Live, Registry};
 use super::rekey::Rekeyer;
 use super::respond::{bare, respond};
-use super::service::Service;
+use super::service::{AnyService, Service};
 use super::stream::Rekeying;
 use super::tls::{Alpn, Established, ExporterRequest, Identity, Version, provider, root_store};
 
@@ -210,8 +211,8 @@ impl Drop for Server {
 /// # Errors
 ///
 /// [`WireError::Connect`] when no port can be bound.
-pub async fn serve<S: Service>(prepared: Arc<Prepared>, service: Arc<S>) -> Result<Server, WireError> {
-    serve_at(prepared, service, (Ipv4Addr::LOCALHOST, 0).into()).await
+pub fn serve<S: Service>(prepared: Arc<Prepared>, service: Arc<S>) -> Boxed<'static, Result<Server, WireError>> {
+    serve_at(prepared, service, (Ipv4Addr::LOCALHOST, 0).into())
 }
 
 /// As [`serve`], at that address.
@@ -219,24 +220,34 @@ pub async fn serve<S: Service>(prepared: Arc<Prepared>, service: Arc<S>) -> Resu
 /// # Errors
 ///
 /// [`WireError::Connect`] when it cannot be bound.
-pub async fn serve_at<S: Service>(
+pub fn serve_at<S: Service>(
     prepared: Arc<Prepared>,
     service: Arc<S>,
     addr: SocketAddr,
-) -> Result<Server, WireError> {
-    let failed = |error: std::io::Error| WireError::Connect(text(&error));
-    let listener = TcpListener::bind(addr).await.map_err(failed)?;
-    let addr = listener.local_addr().map_err(failed)?;
-    let registry = Arc::new(Registry::default());
-    let (stop, stopped) = oneshot::channel();
-    let task = tokio::spawn(accept(listener, prepared, service, Arc::clone(&registry), stopped));
-    Ok(Server { addr, registry, stop: Some(stop), task })
+) -> Boxed<'static, Result<Server, WireError>> {
+    listen(prepared, service, addr)
 }
 
-async fn accept<S: Service>(
+fn listen(
+    prepared: Arc<Prepared>,
+    service: Arc<dyn AnyService>,
+    addr: SocketAddr,
+) -> Boxed<'static, Result<Server, WireError>> {
+    Box::pin(async move {
+        let failed = |error: std::io::Error| WireError::Connect(text(&error));
+        let listener = TcpListener::bind(addr).await.map_err(failed)?;
+        let addr = listener.local_addr().map_err(failed)?;
+        let registry = Arc::new(Registry::default());
+        let (stop, stopped) = oneshot::channel();
+        let task = tokio::spawn(accept(listener, prepared, service, Arc::clone(&registry), stopped));
+        Ok(Server { addr, registry, stop: Some(stop), task })
+    })
+}
+
+async fn accept(
     listener: TcpListener,
     prepared: Arc<Prepared>,
-    service: Arc<S>,
+    service: Arc<dyn AnyService>,
     registry: Arc<Registry>,
     mut stopped: oneshot::Receiver<()>,
 ) {
@@ -260,30 +271,30 @@ async fn accept<S: Service>(
     connections.shutdown().await;
 }
 
-async fn connection<S: Service>(
+async fn connection(
     mut tcp: TcpStream,
     peer: SocketAddr,
     prepared: Arc<Prepared>,
-    service: Arc<S>,
+    service: Arc<dyn AnyService>,
     registry: Arc<Registry>,
 ) {
     // Without it answers would merely be slower.
     let _ = tcp.set_nodelay(true);
     let limits = &prepared.limits;
     if prepared.habit == Habit::OldVersions && begins_old(&mut tcp).await {
-        return service.handshake_failed("begun in an old version");
+        return service.failed("begun in an old version");
     }
     let mut stream = match timeout(limits.handshake, prepared.acceptor.accept(tcp).into_fallible()).await {
         Ok(Ok(stream)) => stream,
         Ok(Err((error, tcp))) => {
-            service.handshake_failed(&text(&error));
+            service.failed(&text(&error));
             return linger(tcp).await;
         }
-        Err(_) => return service.handshake_failed("time is over"),
+        Err(_) => return service.failed("time is over"),
     };
     let mut established = match Established::of(stream.get_ref().1, &prepared.exporters) {
         Ok(established) => established,
-        Err(error) => return service.handshake_failed(&error.to_string()),
+        Err(error) => return service.failed(&error.to_string()),
     };
     let mut early = Vec::new();
     if let Some(mut data) = stream.get_mut().1.early_data() {
@@ -329,8 +340,8 @@ async fn linger(mut tcp: TcpStream) {
     let _ = timeout(Duration::from_secs(1), async { while tcp.read(&mut scratch).await.is_ok_and(|n| n > 0) {} }).await;
 }
 
-async fn answer<S: Service>(
-    live: &Live<S>,
+async fn answer(
+    live: &Live,
     request: Request<hyper::body::Incoming>,
     content_bytes: usize,
     content_time: Duration,

@@ -1,6 +1,7 @@
 //! What a server does with connections and requests.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -32,6 +33,52 @@ pub trait Service: Send + Sync + 'static {
     /// A TLS handshake failed; there is no connection. `error` has a bounded length.
     fn handshake_failed(&self, error: &str) {
         let _ = error;
+    }
+}
+
+/// A service, whatever it keeps for its connections: what serves it is compiled once, and not once for each service.
+pub(super) trait AnyService: Send + Sync {
+    fn open(self: Arc<Self>, established: &Established, peer: SocketAddr) -> Box<dyn AnyConnection>;
+
+    fn failed(&self, error: &str);
+}
+
+/// A connection with its service, which is told of the end when this is dropped.
+pub(super) trait AnyConnection: Send + Sync {
+    fn head(&self, head: &http::request::Parts) -> Option<Outgoing>;
+
+    fn request(&self, request: Incoming) -> Outgoing;
+}
+
+struct Opened<S: Service> {
+    service: Arc<S>,
+    connection: S::Connection,
+}
+
+impl<S: Service> AnyService for S {
+    fn open(self: Arc<Self>, established: &Established, peer: SocketAddr) -> Box<dyn AnyConnection> {
+        let connection = self.opened(established, peer);
+        Box::new(Opened { service: self, connection })
+    }
+
+    fn failed(&self, error: &str) {
+        self.handshake_failed(error);
+    }
+}
+
+impl<S: Service> AnyConnection for Opened<S> {
+    fn head(&self, head: &http::request::Parts) -> Option<Outgoing> {
+        self.service.head(&self.connection, head)
+    }
+
+    fn request(&self, request: Incoming) -> Outgoing {
+        self.service.request(&self.connection, request)
+    }
+}
+
+impl<S: Service> Drop for Opened<S> {
+    fn drop(&mut self) {
+        self.service.closed(&self.connection);
     }
 }
 

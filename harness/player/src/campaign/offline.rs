@@ -54,7 +54,7 @@ pub struct OnAdapter {
 pub fn on_adapter(
     settings: &OnAdapter,
     (asker, opened): (Asker, Opened),
-    mut progress: impl FnMut(Progress),
+    progress: &mut dyn FnMut(Progress),
     stop: &AtomicBool,
 ) -> Result<Campaign, String> {
     let work = &settings.work;

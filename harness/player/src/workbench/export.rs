@@ -12,6 +12,8 @@ use ekmcheck_parties::{
 use ekmcheck_suite::case::Transport;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 
+use crate::Local;
+
 /// The longest that connecting may take.
 const LIMIT: Duration = Duration::from_secs(10);
 
@@ -70,7 +72,11 @@ pub enum ExportError {
 ///
 /// # Errors
 /// [`ExportError`].
-pub async fn export(target: &Target<'_>) -> Result<Exported, ExportError> {
+pub fn export<'a>(target: &'a Target<'_>) -> Local<'a, Result<Exported, ExportError>> {
+    Box::pin(exported(target))
+}
+
+async fn exported(target: &Target<'_>) -> Result<Exported, ExportError> {
     let certificates = |pem: &[u8], what: &str| -> Result<Vec<CertificateDer<'static>>, ExportError> {
         let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
         let read = read.map_err(|e| ExportError::Given(format!("{what}: {e}\n  mend: give certificates in PEM")))?;

@@ -3,28 +3,23 @@
 use ekmcheck_suite::campaign::{Campaign, Finding, Weight};
 use serde_json::{Value, json};
 
-use crate::{ReportFault, inert, json::pretty, sarif::DRAFT_PAGE};
+use crate::{
+    ReportFault, inert,
+    sarif::{DRAFT_PAGE, Run},
+};
 
 pub(super) fn json(done: &Campaign) -> Result<String, ReportFault> {
     let firm: Vec<&Finding> = done.findings.iter().filter(|f| f.weight == Weight::Violation).collect();
     let rules: Vec<Value> = firm.iter().map(|finding| rule(finding)).collect();
-    let results = firm.iter().enumerate().flat_map(|(index, finding)| results(done, finding, index));
-    Ok(pretty(&json!({
-        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
-        "version": "2.1.0",
-        "runs": [{
-            "tool": { "driver": {
-                "name": "ekmcheck",
-                "semanticVersion": done.ekmcheck,
-                "informationUri": DRAFT_PAGE,
-                "rules": rules,
-            }},
-            "automationDetails": { "id": format!("ekmcheck-fuzz/{}/", inert(&done.subject)) },
-            "columnKind": "unicodeCodePoints",
-            "properties": { "requests": done.requests, "mutants": done.mutants, "seed": done.seed },
-            "results": results.collect::<Vec<_>>(),
-        }],
-    }))?)
+    let results = firm.iter().enumerate().flat_map(|(index, finding)| results(done, finding, index)).collect();
+    let run = Run {
+        version: &done.ekmcheck,
+        category: format!("ekmcheck-fuzz/{}/", inert(&done.subject)),
+        properties: json!({ "requests": done.requests, "mutants": done.mutants, "seed": done.seed }),
+        rules,
+        results,
+    };
+    run.json()
 }
 
 fn rule(finding: &Finding) -> Value {

@@ -17,6 +17,7 @@ use super::requests::read;
 use super::session::ServerCrypto;
 use super::socket::Socket;
 use super::{NO_ERROR, Phases, endpoint, established, handshake_failure, transport};
+use crate::wire::Boxed;
 use crate::wire::error::{WireError, text};
 use crate::wire::exchange::ReadBody;
 use crate::wire::habit::Habit;
@@ -25,7 +26,7 @@ use crate::wire::registry::{Live, Registry};
 use crate::wire::rekey::Rekeyer;
 use crate::wire::respond::{bare, respond};
 use crate::wire::server::{Prepared, Server};
-use crate::wire::service::Service;
+use crate::wire::service::{AnyService, Service};
 use crate::wire::tls::Alpn;
 
 /// What quinn needs to know of a server.
@@ -57,8 +58,8 @@ pub(in crate::wire) fn server_settings(tls: &rustls::ServerConfig, limits: &Limi
 /// # Errors
 ///
 /// [`WireError::Settings`] when TLS 1.3 is not among the versions; [`WireError::Connect`] when no port can be bound.
-pub async fn serve_quic<S: Service>(prepared: Arc<Prepared>, service: Arc<S>) -> Result<Server, WireError> {
-    serve_quic_at(prepared, service, (Ipv4Addr::LOCALHOST, 0).into()).await
+pub fn serve_quic<S: Service>(prepared: Arc<Prepared>, service: Arc<S>) -> Boxed<'static, Result<Server, WireError>> {
+    serve_quic_at(prepared, service, (Ipv4Addr::LOCALHOST, 0).into())
 }
 
 /// As [`serve_quic`], at that address.
@@ -66,11 +67,16 @@ pub async fn serve_quic<S: Service>(prepared: Arc<Prepared>, service: Arc<S>) ->
 /// # Errors
 ///
 /// [`WireError::Settings`] when TLS 1.3 is not among the versions; [`WireError::Connect`] when it cannot be bound.
-pub async fn serve_quic_at<S: Service>(
+pub fn serve_quic_at<S: Service>(
     prepared: Arc<Prepared>,
     service: Arc<S>,
     addr: SocketAddr,
-) -> Result<Server, WireError> {
+) -> Boxed<'static, Result<Server, WireError>> {
+    // Within the runtime, whose sockets these are.
+    Box::pin(async move { listen(prepared, service, addr) })
+}
+
+fn listen(prepared: Arc<Prepared>, service: Arc<dyn AnyService>, addr: SocketAddr) -> Result<Server, WireError> {
     let failed = |error: std::io::Error| WireError::Connect(text(&error));
     let settings = prepared.quic.clone();
     let settings = settings.ok_or_else(|| WireError::Settings("QUIC needs TLS 1.3".to_owned()))?;
@@ -92,10 +98,10 @@ impl Drop for Ending {
     }
 }
 
-async fn accept<S: Service>(
+async fn accept(
     endpoint: Ending,
     prepared: Arc<Prepared>,
-    service: Arc<S>,
+    service: Arc<dyn AnyService>,
     registry: Arc<Registry>,
     mut stopped: oneshot::Receiver<()>,
 ) {
@@ -132,18 +138,23 @@ impl Drop for Closing {
     }
 }
 
-async fn connection<S: Service>(incoming: Incoming, prepared: Arc<Prepared>, service: Arc<S>, registry: Arc<Registry>) {
+async fn connection(
+    incoming: Incoming,
+    prepared: Arc<Prepared>,
+    service: Arc<dyn AnyService>,
+    registry: Arc<Registry>,
+) {
     let limits = &prepared.limits;
     let handshake = async { incoming.accept()?.await };
     let conn = match timeout(limits.handshake, handshake).await {
         Ok(Ok(conn)) => Closing(conn),
-        Ok(Err(error)) => return service.handshake_failed(&said(&error)),
-        Err(_) => return service.handshake_failed("time is over"),
+        Ok(Err(error)) => return service.failed(&said(&error)),
+        Err(_) => return service.failed("time is over"),
     };
     // The handshake is complete: the client's certificate was verified and its Finished message was read.
     let established = match established(&conn.0, &prepared.exporters) {
         Ok(established) => established,
-        Err(error) => return service.handshake_failed(&error.to_string()),
+        Err(error) => return service.failed(&error.to_string()),
     };
     let rekeyer = Rekeyer::of_quic(Phases::of(&conn.0, &prepared.exporters));
     let live = Arc::new(Live::open(service, &established, conn.0.remote_address(), registry, rekeyer));
@@ -160,7 +171,7 @@ fn said(error: &ConnectionError) -> String {
 }
 
 /// Answers requests until the connection ends.
-async fn converse<S: Service>(conn: &quinn::Connection, live: &Arc<Live<S>>, limits: &Limits) {
+async fn converse(conn: &quinn::Connection, live: &Arc<Live>, limits: &Limits) {
     let mut builder = h3::server::builder();
     // Answers are to depend on the service alone.
     builder.send_grease(false).max_field_section_size(u64::try_from(limits.head_bytes).unwrap_or(u64::MAX));
@@ -183,11 +194,7 @@ async fn converse<S: Service>(conn: &quinn::Connection, live: &Arc<Live<S>>, lim
     }
 }
 
-async fn exchange<S: Service>(
-    request: RequestResolver<h3_quinn::Connection, Bytes>,
-    live: Arc<Live<S>>,
-    limits: Limits,
-) {
+async fn exchange(request: RequestResolver<h3_quinn::Connection, Bytes>, live: Arc<Live>, limits: Limits) {
     // A head that is too long or cannot be read is answered, or refused, by h3.
     let Ok(Ok((head, mut stream))) = timeout(limits.idle, request.resolve_request()).await else { return };
     let (head, ()) = head.into_parts();
