@@ -10,7 +10,7 @@ use ekmcheck_player::{
     campaign::{OnAdapter, Progress, Settings, Work, campaign, complaint, on_adapter},
     vectors,
 };
-use ekmcheck_suite::campaign::{Campaign, Ended};
+use ekmcheck_suite::campaign::Campaign;
 use serde_json::Value;
 
 pub(crate) use self::save::merge;
@@ -46,12 +46,10 @@ pub(crate) fn fuzz(args: &FuzzArgs) -> Result<u8, Trouble> {
 
 /// 1 where something is against a MUST; 3 where that nothing is cannot be said, since not all that was asked for was done.
 fn status(done: &Campaign) -> u8 {
-    let left = done.mutants == 0 || done.unplayed > 0;
-    match done.ended {
-        _ if done.violates() => 1,
-        Ended::Interrupted | Ended::ServerErrors | Ended::Refusing => 3,
-        Ended::Requests | Ended::Time if left => 3,
-        Ended::Requests | Ended::Time => 0,
+    match done.violates() {
+        true => 1,
+        false if done.is_whole() => 0,
+        false => 3,
     }
 }
 

@@ -305,5 +305,11 @@ pub(crate) fn writable(directory: &Path, name: &str) -> Result<(), Trouble> {
     let path = directory.join(name);
     let trouble = |e: std::io::Error| Trouble::Given(format!("{}: {e}", path.display()));
     fs::create_dir_all(directory).map_err(trouble)?;
-    fs::OpenOptions::new().append(true).create(true).open(&path).map(drop).map_err(trouble)
+    let open = |new: bool| fs::OpenOptions::new().append(true).create_new(new).open(&path);
+    match open(true) {
+        // Where the work cannot even begin, nothing is left that could be taken for its result.
+        Ok(_) => fs::remove_file(&path).map_err(trouble),
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => open(false).map(drop).map_err(trouble),
+        Err(e) => Err(trouble(e)),
+    }
 }

@@ -96,8 +96,8 @@ fn answer(stream: &mut Tls, status: &str, fields: &str) -> bool {
 
 const REFUSED: &str = "WWW-Authenticate: Bearer error=\"invalid_proof\"\r\n";
 
-/// Plays five cases on a server that does this; the doctor, who would stop the run, is not asked.
-fn run(test: &str, deed: Deed, right_certificates: usize) -> (Scratch, Done) {
+/// A folder with `plan.toml` for a server that does this.
+fn planned(test: &str, deed: Deed, right_certificates: usize) -> Scratch {
     let scratch = Scratch::new(&format!("hostile-{test}"));
     assert_eq!(scratch.ekmcheck(&["init", "resource-server", "--dir", "bundle"]).status, 0);
     let port = Server { deed, right_certificates }.start(&scratch);
@@ -108,6 +108,12 @@ fn run(test: &str, deed: Deed, right_certificates: usize) -> (Scratch, Done) {
              transports = [\"tls13-h1\"]\n[limits]\nstep_seconds = 1\n"
         ),
     );
+    scratch
+}
+
+/// Plays five cases on a server that does this; the doctor, who would stop the run, is not asked.
+fn run(test: &str, deed: Deed, right_certificates: usize) -> (Scratch, Done) {
+    let scratch = planned(test, deed, right_certificates);
     let words = ["run", "plan.toml", "--skip-doctor", "--transcripts", "all", "--report", "report", "--jobs", "1"];
     let cases = ["rs.exporter.of-another-connection", "rs.typ.missing", "rs.accept.valid", "rs.jti.empty"];
     let filters = cases.iter().flat_map(|case| ["--filter", case]);
@@ -291,4 +297,47 @@ fn a_certificate_that_expires_on_the_way() {
     ]);
     assert_eq!(done.status, 2, "{}{}", done.out, done.err);
     assert!(done.err.contains("xpired"), "{}", done.err);
+}
+
+/// Right requests in a campaign, or all of a small load, before the server changes its mind.
+const BEFORE: usize = 2_000;
+
+#[test]
+fn a_server_that_gives_up_costs_a_campaign_nothing_that_was_found() {
+    let deed: Deed = |stream, number| match number {
+        ..BEFORE => answer(stream, "200 OK", ""),
+        _ => answer(stream, "401 Unauthorized", REFUSED),
+    };
+    let scratch = planned("campaign", deed, usize::MAX);
+    let fuzz = ["fuzz", "plan.toml", "--quiet", "--report", "found"];
+    let done = scratch.ekmcheck(&fuzz);
+    assert_eq!(done.status, 1, "{}{}", done.out, done.err);
+    assert!(done.out.contains("incomplete."), "{}", done.out);
+    let report = scratch.json("found/campaign.json");
+    assert_eq!(report["ended"], "refusing");
+    assert!(!report["findings"].as_array().unwrap().is_empty());
+    // From the beginning: configuration, and no report that could be taken for one.
+    let done = scratch.ekmcheck(&["fuzz", "plan.toml", "--quiet", "--report", "nothing"]);
+    assert_eq!(done.status, 2, "{}{}", done.out, done.err);
+    assert!(!scratch.0.join("nothing/campaign.json").exists());
+}
+
+#[test]
+fn a_server_that_fails_costs_a_measurement_nothing_that_was_measured() {
+    let deed: Deed = |stream, number| match number {
+        ..BEFORE => answer(stream, "200 OK", ""),
+        _ => answer(stream, "500 Internal Server Error", ""),
+    };
+    let scratch = planned("bench", deed, usize::MAX);
+    let bench = ["bench", "plan.toml", "--curve-only", "--turns", "1", "--quiet", "--scheme", "bearer", "--report"];
+    let done = scratch.ekmcheck(&[&bench[..], &["cost", "--requests", "1,2000"]].concat());
+    assert_eq!(done.status, 3, "{}{}", done.out, done.err);
+    let report = scratch.json("cost/bench.json");
+    assert_eq!(report["points"].as_array().unwrap().len(), 1, "{report}");
+    assert!(report["unfinished"].as_str().unwrap().contains("500"), "{report}");
+    assert!(done.out.contains("Not everything that was asked for was measured"), "{}", done.out);
+    // Nobody is served any more.
+    let done = scratch.ekmcheck(&[&bench[..], &["nothing"]].concat());
+    assert_eq!(done.status, 2, "{}{}", done.out, done.err);
+    assert!(done.err.contains("takes none of the schemes") && !scratch.0.join("nothing/bench.json").exists());
 }

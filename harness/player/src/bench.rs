@@ -81,8 +81,12 @@ pub fn bench(
             break;
         }
     }
-    if let Some(why) = unfinished.take_if(|_| measured.points.is_empty()) {
-        return Err(why);
+    if measured.points.is_empty() {
+        let none = || match measured.left_out.first() {
+            Some((_, why)) => format!("the subject takes none of the schemes: {why}"),
+            None => "nothing was asked for".to_owned(),
+        };
+        return Err(unfinished.unwrap_or_else(none));
     }
     let Measured { points, floors, left_out, octets, .. } = measured;
     let floor = |of: fn(&Floors) -> f64| median(floors.iter().map(of));

@@ -37,15 +37,17 @@ fn write(out: &mut String, done: &Campaign) -> std::fmt::Result {
     writeln!(out, "# Fuzz campaign on {}\n", code(&done.subject))?;
     writeln!(
         out,
-        "{}; seed {}{}, ekmcheck {}, {}{}.\n",
+        "{}; {}; seed {}{}, ekmcheck {}, {}{}.\n",
         done.work(),
+        done.end(),
         done.seed,
         done.shard.map(|(part, parts)| format!(", part {part} of {parts}")).unwrap_or_default(),
         done.ekmcheck,
         done.draft,
         if done.machine.is_empty() { String::new() } else { format!(", {}", inert(&done.machine)) },
     )?;
-    writeln!(out, "{violations} findings against a MUST, {others} others.\n")?;
+    let incomplete = if done.is_whole() { "" } else { " **Incomplete.**" };
+    writeln!(out, "{violations} findings against a MUST, {others} others.{incomplete}\n")?;
     if !done.findings.is_empty() {
         writeln!(out, "| finding | weight | times | first after | reference | subject | changes |")?;
         writeln!(out, "|---|---|---:|---:|---|---|---|")?;

@@ -227,6 +227,24 @@ impl Campaign {
         format!("{requests} {of_requests} ({mutants} mutants) {of_connections} in {seconds:.1} s, {rate:.0} a second")
     }
 
+    /// Why it ended, and what was left undone by then, in words.
+    #[must_use]
+    pub fn end(&self) -> String {
+        let ended = self.ended.words();
+        match self.unplayed {
+            0 => ended.to_owned(),
+            n => format!(
+                "{ended}; {n} of the mutants to be played again were not: they cannot be made, sent or told to this subject, or the end came first"
+            ),
+        }
+    }
+
+    /// Whether all that was asked for was done, so that to find nothing says something.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        matches!(self.ended, Ended::Requests | Ended::Time) && self.mutants > 0 && self.unplayed == 0
+    }
+
     /// Requests a second.
     #[must_use]
     pub fn rate(&self) -> f64 {
@@ -395,6 +413,18 @@ mod tests {
         assert_eq!(of([Ended::Time, Ended::Refusing]), Ended::Refusing);
         assert_eq!(of([Ended::ServerErrors, Ended::Interrupted]), Ended::ServerErrors);
         assert_eq!(of([Ended::Requests, Ended::Interrupted]), Ended::Interrupted);
+    }
+
+    #[test]
+    fn a_campaign_is_whole_where_all_was_done() {
+        let whole = campaign(1, &[]);
+        assert!(whole.is_whole() && !whole.end().contains("played again"));
+        for ended in [Ended::Interrupted, Ended::ServerErrors, Ended::Refusing] {
+            assert!(!Campaign { ended, ..whole.clone() }.is_whole(), "{ended:?}");
+        }
+        assert!(!Campaign { mutants: 0, ..whole.clone() }.is_whole());
+        let left = Campaign { unplayed: 3, ..whole };
+        assert!(!left.is_whole() && left.end().contains("3 of the mutants"), "{}", left.end());
     }
 
     #[test]

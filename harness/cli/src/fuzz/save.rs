@@ -133,13 +133,10 @@ pub(super) fn told(done: &Campaign, path: &Path, colours: Style) -> String {
     out.push_str(&format!(
         "\n{}; {}\n  {violations} findings against a MUST, {others} others, {behaviours} different behaviours\n",
         done.work(),
-        done.ended.words(),
+        done.end(),
     ));
-    if done.unplayed > 0 {
-        out.push_str(&format!(
-            "  {} of the mutants to be played again were not: they cannot be made, sent or told to this subject, or the end came before them\n",
-            done.unplayed
-        ));
+    if !done.is_whole() {
+        out.push_str("incomplete.\n");
     }
     let shown = path.display().to_string();
     out.push_str(&format!("report: {shown}\n"));

@@ -15,6 +15,12 @@ pub(super) fn page(done: &Campaign) -> String {
     let (violations, others) = done.weighed();
     let policy = format!("default-src 'none'; style-src '{}'; base-uri 'none'; form-action 'none'", hash(STYLE));
     let subject = inert(&done.subject);
+    let tone = match (violations, others) {
+        (1.., _) => "fail",
+        _ if !done.is_whole() => "inconclusive",
+        (0, 1..) => "warn",
+        (0, 0) => "pass",
+    };
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -32,9 +38,9 @@ pub(super) fn page(done: &Campaign) -> String {
                 a .skip href="#main" { "Skip to the content" }
                 header .top {
                     div .bar { p .mark { "ekmcheck" } }
-                    div .lead data-conclusion=(if violations > 0 { "fail" } else if others > 0 { "warn" } else { "pass" }) {
-                        h1 { (violations) " findings against a MUST, " (others) " others" }
-                        p .meaning { (done.work()) "; " (done.ended.words()) "." }
+                    div .lead data-conclusion=(tone) {
+                        h1 { (violations) " findings against a MUST, " (others) " others" @if !done.is_whole() { "; incomplete" } }
+                        p .meaning { (done.work()) "; " (done.end()) "." }
                         dl .about {
                             div { dt { "Subject" } dd { code { (subject) } } }
                             div { dt { "Draft" } dd { (done.draft) } }
