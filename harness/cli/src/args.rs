@@ -393,6 +393,9 @@ pub(crate) struct SelftestArgs {
     /// How many cases to play at once [default: twice the number of cores]
     #[arg(long, value_name = "N")]
     pub(crate) jobs: Option<NonZeroUsize>,
+    /// Write every verdict on every subject to `verdicts.json` as well, to be compared with those of another version
+    #[arg(long, conflicts_with = "named")]
+    pub(crate) verdicts: bool,
     /// Where `kill-matrix.json` goes
     #[arg(long, value_name = "DIR", default_value = "ekmcheck-report")]
     pub(crate) report: PathBuf,

@@ -1,11 +1,12 @@
 //! `ekmcheck selftest`: the suite is tested by servers with one thing wrong, and by right ones that look unusual.
 
 mod matrix;
+mod verdicts;
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{cell::RefCell, collections::BTreeSet, sync::Arc};
 
 use ekmcheck_player::{
-    run::{Pick, Plan, Played},
+    run::{Pick, Plan, Played, place},
     subject::{Fault, Subject, faults, variations},
     world::World,
 };
@@ -17,6 +18,7 @@ use ekmcheck_suite::{
     transcript::Transcript,
 };
 use matrix::{Matrix, Pair, Row};
+use verdicts::Verdicts;
 
 use crate::{
     Trouble,
@@ -29,6 +31,7 @@ struct Bench {
     cases: Arc<Vec<Case>>,
     ledger: Arc<Ledger>,
     jobs: usize,
+    verdicts: RefCell<Verdicts>,
 }
 
 /// Plays all faults and variations; returns 0 if the suite sees what it should and blames nobody else, else 1.
@@ -46,12 +49,13 @@ pub(crate) fn selftest(args: &SelftestArgs) -> Result<u8, Trouble> {
     }
     let whole = args.fault.is_empty();
     run::writable(&args.report, "kill-matrix.json")?;
-    let matrix = run::runtime()?.block_on(async {
+    let (matrix, verdicts) = run::runtime()?.block_on(async {
         let bench = Bench {
             world: Arc::new(World::at(run::now()?).map_err(|e| Trouble::Harness(e.to_string()))?),
             cases: Arc::new(all.cases),
             ledger: Arc::new(all.ledger),
             jobs: jobs(args.jobs),
+            verdicts: RefCell::default(),
         };
         let mut matrix = Matrix {
             ekmcheck: env!("CARGO_PKG_VERSION").to_owned(),
@@ -71,13 +75,13 @@ pub(crate) fn selftest(args: &SelftestArgs) -> Result<u8, Trouble> {
         for variation in variations().filter(|_| whole) {
             bench.right(Subject::Variation(variation), thorough.clone(), &mut matrix).await;
         }
-        for (number, fault) in chosen.iter().enumerate() {
+        for fault in &chosen {
             let named: BTreeSet<String> = fault.caught_by.iter().map(|c| (*c).to_owned()).collect();
             let cases = match args.named {
                 true => Arc::new(bench.cases.iter().filter(|c| named.contains(&c.id)).cloned().collect()),
                 false => bench.cases.clone(),
             };
-            let (report, _) = bench.play(Subject::Fault(fault), turn(number, Arc::new(named)), &cases).await;
+            let (report, _) = bench.judged(Subject::Fault(fault), turn(place(fault.name), Arc::new(named)), &cases).await;
             bench.caught(fault, &report, &mut matrix);
         }
         for (one, other) in pairs(&chosen).filter(|_| whole) {
@@ -86,11 +90,14 @@ pub(crate) fn selftest(args: &SelftestArgs) -> Result<u8, Trouble> {
         if whole {
             bench.unkilled(&mut matrix);
         }
-        Ok::<_, Trouble>(matrix)
+        Ok::<_, Trouble>((matrix, bench.verdicts.into_inner()))
     })?;
     let matrix = Matrix { seconds: begun.elapsed().as_secs_f64(), ..matrix };
     run::write_file(&args.report, "kill-matrix.json", &run::json(&matrix)?)?;
     run::write_file(&args.report, "kill-matrix.md", &matrix.table())?;
+    if args.verdicts {
+        run::write_file(&args.report, "verdicts.json", &run::json(&verdicts)?)?;
+    }
     let mut out = String::new();
     for finding in &matrix.findings {
         out.push_str(&format!("\x1b[31mfinding\x1b[0m  {finding}\n"));
@@ -127,9 +134,16 @@ impl Bench {
         ekmcheck_player::run::run(self.world.clone(), plan, |_| {}, std::future::pending()).await
     }
 
+    /// The same, with its verdicts kept.
+    async fn judged(&self, subject: Subject, pick: Pick, cases: &Arc<Vec<Case>>) -> (Report, Vec<Played>) {
+        let played = self.play(subject, pick, cases).await;
+        self.verdicts.borrow_mut().note(&played.0);
+        played
+    }
+
     /// A right server: nothing may blame it, and every case must come to a conclusion.
     async fn right(&self, subject: Subject, pick: Pick, matrix: &mut Matrix) {
-        let (report, played) = self.play(subject.clone(), pick, &self.cases).await;
+        let (report, played) = self.judged(subject.clone(), pick, &self.cases).await;
         matrix.plays += report.cost.plays;
         let mut blames: Vec<&Outcome> =
             report.cases.iter().filter(|o| !matches!(o.verdict, Verdict::Pass | Verdict::Observed)).collect();

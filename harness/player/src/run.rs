@@ -230,6 +230,14 @@ async fn unit(world: &Arc<World>, plan: &Plan, case: &Case, transport: Transport
     Played { outcome: judge(case, &plan.ledger, transport, &transcripts), transcripts }
 }
 
+/// A number that belongs to a name: who takes turns by it keeps its turn when others come or go. (FNV-1a.)
+#[must_use]
+pub fn place(name: &str) -> usize {
+    let hash = name.bytes().fold(0x811C_9DC5_u32, |hash, octet| (hash ^ u32::from(octet)).wrapping_mul(0x0100_0193));
+    // Half of it is a number on every machine.
+    usize::try_from(hash >> 1).unwrap_or_default()
+}
+
 /// Index of a case and a transport, in an order that depends on the seed alone.
 fn units(plan: &Plan) -> Vec<(usize, Transport)> {
     let mut units: Vec<(usize, Transport)> = plan
@@ -240,7 +248,7 @@ fn units(plan: &Plan) -> Vec<(usize, Transport)> {
             let applicable: Vec<_> = plan.transports.iter().copied().filter(|t| case.applies_to(*t)).collect();
             let chosen = match &plan.pick {
                 Pick::Turn(turn, on_all) if !applicable.is_empty() && !on_all.contains(&case.id) => {
-                    vec![applicable[(index + turn) % applicable.len()]]
+                    vec![applicable[place(&case.id).wrapping_add(*turn) % applicable.len()]]
                 }
                 Pick::Only(units) => {
                     applicable.into_iter().filter(|t| units.contains(&(case.id.clone(), *t))).collect()
