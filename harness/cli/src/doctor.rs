@@ -135,7 +135,9 @@ async fn first_request(patient: &Patient, transport: Transport, id: &str) -> Fin
             good(format!("{name}: a right token with a right proof is accepted, so both ends export the same value"))
         }
         Reaction::Answer(answer) => refused(patient, transport, answer).await,
-        Reaction::Nothing(why) => trouble(format!("{name}: no answer to a right request: {why}"), connect_hint(why)),
+        Reaction::Nothing(why) | Reaction::Hung(why) | Reaction::NotProcessed(why) => {
+            trouble(format!("{name}: no answer to a right request: {why}"), connect_hint(why))
+        }
     }
 }
 
@@ -206,7 +208,9 @@ async fn certificate_demanded(patient: &Patient, transport: Transport) -> Option
     let transcript = play(patient, "rs.handshake.no-certificate", transport).await?;
     let without = transcript.exchanges().find(|e| !e.control)?;
     Some(match &without.reaction {
-        Reaction::Nothing(_) => good("a client without a certificate is not let in".to_owned()),
+        Reaction::Nothing(_) | Reaction::Hung(_) | Reaction::NotProcessed(_) => {
+            good("a client without a certificate is not let in".to_owned())
+        }
         Reaction::Answer(answer) if answer.status == 401 => Finding {
             weight: Weight::Note,
             what: "a client without a certificate gets as far as HTTP, where it is refused".to_owned(),

@@ -81,7 +81,8 @@ pub(crate) fn selftest(args: &SelftestArgs) -> Result<u8, Trouble> {
                 true => Arc::new(bench.cases.iter().filter(|c| named.contains(&c.id)).cloned().collect()),
                 false => bench.cases.clone(),
             };
-            let (report, _) = bench.judged(Subject::Fault(fault), turn(place(fault.name), Arc::new(named)), &cases).await;
+            let (report, _) =
+                bench.judged(Subject::Fault(fault), turn(place(fault.name), Arc::new(named)), &cases).await;
             bench.caught(fault, &report, &mut matrix);
         }
         for (one, other) in pairs(&chosen).filter(|_| whole) {

@@ -124,8 +124,8 @@ impl Trace<'_> {
                 "exporter: label \"EXPORTER-oauth-tls-session-bound\", zero-length context, 32 octets: fingerprint {fingerprint}"
             ),
         ];
-        if connected.replaces_closed {
-            lines.push("in the place of one that the subject closed".to_owned());
+        if connected.replaces.is_some() {
+            lines.push("in the place of one that the subject ended".to_owned());
         }
         if let (true, Some(What::Opened(exporters))) = (self.show_secrets, seen) {
             for (name, octets) in exporters.values() {
@@ -155,7 +155,9 @@ impl Trace<'_> {
             lines.push(format!("{bad}mistake{reset}  {mistake}"));
         }
         match &exchanged.reaction {
-            Reaction::Nothing(why) => lines.push(format!("< no answer: {}", plain(why))),
+            Reaction::Nothing(why) | Reaction::Hung(why) | Reaction::NotProcessed(why) => {
+                lines.push(format!("< no answer: {}", plain(why)))
+            }
             Reaction::Answer(answer) => {
                 let colour = if (200..300).contains(&answer.status) { good } else { bad };
                 lines.push(format!("< {colour}{}{reset}", answer.status));

@@ -8,8 +8,10 @@ mod race;
 mod sees;
 mod sight;
 mod table;
+mod variations;
 
 pub use bent::Bent;
+pub(crate) use bent::SoFar;
 pub use sight::Sight;
 
 use ekmcheck_binding::{
@@ -22,7 +24,7 @@ use ekmcheck_binding::{
 
 use crate::{
     tokens::TokenFault,
-    wire::{Habit, Incoming},
+    wire::{Habit, Incoming, Outgoing},
 };
 
 /// A server with one thing wrong.
@@ -126,8 +128,10 @@ pub(crate) enum Bend {
     IgnoresScopes,
     /// Has the same tokens for all host names.
     OneHost,
-    /// Closes the connection after a refusal.
-    HangsUp,
+    /// Gives its answers otherwise: what goes out, and how.
+    Amends(fn(&SoFar, &Incoming, Outgoing) -> Outgoing),
+    /// Answers before it looks at anything, where that says so.
+    AnswersFirst(fn(&SoFar, &Incoming) -> Option<Outgoing>),
     /// Sends the proof back.
     RepeatsProof,
     /// Has a clock that the harness does not move. Nothing of the server is different.
@@ -230,7 +234,7 @@ pub fn named(name: &str) -> Option<&'static Fault> {
 
 /// All harmless variations.
 pub fn variations() -> impl Iterator<Item = &'static Variation> {
-    table::VARIATIONS.iter()
+    variations::ALL.iter().copied().flatten()
 }
 
 /// The variation of that name.

@@ -49,7 +49,7 @@ use tokio::sync::watch;
 use crate::{
     clock::Clock,
     tokens::Tokens,
-    wire::{Established, ExporterRequest, Incoming, Outgoing, Service},
+    wire::{Established, ExporterRequest, Incoming, Manner, Outgoing, Service},
 };
 
 /// How a server behaves beyond its steps. The defaults are right.
@@ -91,8 +91,8 @@ pub trait Behaviour: Steps + 'static {
     }
 
     /// An answer that is given before anything is verified.
-    fn unverified(&self, request: &Incoming) -> Option<Outgoing> {
-        let _ = request;
+    fn unverified(&self, arrival: Arrival, request: &Incoming) -> Option<Outgoing> {
+        let _ = (arrival, request);
         None
     }
 
@@ -119,8 +119,8 @@ pub trait Behaviour: Steps + 'static {
     }
 
     /// The end of an answer: fields and content that are added to it.
-    fn amend(&self, request: &Incoming, answer: Outgoing) -> Outgoing {
-        let _ = request;
+    fn amend(&self, arrival: Arrival, request: &Incoming, answer: Outgoing) -> Outgoing {
+        let _ = (arrival, request);
         answer
     }
 
@@ -131,6 +131,15 @@ pub trait Behaviour: Steps + 'static {
 }
 
 impl Behaviour for ByTheDraft {}
+
+/// Where and when a request arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Arrival {
+    /// The connection.
+    pub connection: ConnectionId,
+    /// By the server's clock, in Unix seconds.
+    pub now: i64,
+}
 
 /// The values of the proof field among these fields.
 pub(crate) fn proof_fields(fields: &[(String, Vec<u8>)]) -> impl Iterator<Item = &[u8]> {
@@ -304,20 +313,25 @@ impl<B: Behaviour> ResourceServer<B> {
                 return (resource(), None);
             }
             let challenge = b"Bearer error=\"invalid_token\"".to_vec();
-            let answer =
-                Outgoing { status: 401, fields: vec![("WWW-Authenticate".to_owned(), challenge)], body: Bytes::new() };
+            let answer = Outgoing {
+                status: 401,
+                fields: vec![("WWW-Authenticate".to_owned(), challenge)],
+                body: Bytes::new(),
+                manner: Manner::default(),
+            };
             return (answer, None);
         };
         let behaviour = self.guard.steps();
         behaviour.sees(&mut request);
-        if let Some(answer) = behaviour.unverified(&request) {
+        let arrival = Arrival { connection: connection.id, now: self.clock.now() };
+        if let Some(answer) = behaviour.unverified(arrival, &request) {
             return (answer, None);
         }
         let elsewhere = behaviour.connection_for(connection, &request);
         let authorization: Vec<&[u8]> = values(&request.fields, "authorization").collect();
         let proofs = behaviour.proofs(&request);
         let proofs: Vec<&[u8]> = proofs.iter().map(AsRef::as_ref).collect();
-        let (tokens, now) = (self.tokens_for(&request), self.clock.now() as f64);
+        let (tokens, now) = (self.tokens_for(&request), arrival.now as f64);
         let decided = self.guard.decide(
             elsewhere.as_ref().unwrap_or(connection),
             &Request {
@@ -339,6 +353,7 @@ impl<B: Behaviour> ResourceServer<B> {
                     status: 403,
                     fields: vec![("WWW-Authenticate".to_owned(), challenge.into_bytes())],
                     body: Bytes::new(),
+                    manner: Manner::default(),
                 }
             }
             None => resource(),
@@ -349,10 +364,11 @@ impl<B: Behaviour> ResourceServer<B> {
                     status: answer.status,
                     fields: challenge.map(|c| ("WWW-Authenticate".to_owned(), c.into_bytes())).into_iter().collect(),
                     body: Bytes::new(),
+                    manner: Manner::default(),
                 }
             }
         };
-        (behaviour.amend(&request, answer), Some(refusal))
+        (behaviour.amend(arrival, &request, answer), Some(refusal))
     }
 }
 
@@ -362,6 +378,7 @@ fn resource() -> Outgoing {
         status: 200,
         fields: vec![("Content-Type".to_owned(), b"application/json".to_vec())],
         body: Bytes::from_static(b"{\"resource\":\"ok\"}"),
+        manner: Manner::default(),
     }
 }
 

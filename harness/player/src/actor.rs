@@ -1,5 +1,6 @@
 //! Carries out the steps of one play and writes down what happens. Decides nothing.
 
+mod again;
 mod canary;
 mod credentials;
 mod elsewhere;
@@ -24,6 +25,7 @@ use ekmcheck_parties::{
 use ekmcheck_suite::{
     case::{Case, Expect, PerRequestClaim, Transport},
     play::{AdvanceClock, Close, Connect, How, Place, Play, Send, Step},
+    reaction::Class,
     transcript::{Closed, Event, Exchanged, Reaction, ServerConnected, Transcript},
 };
 
@@ -33,6 +35,7 @@ use crate::{
     subject::{Party, Started, check_name},
     world::{ClientKey, World},
 };
+use again::{Tries, refused};
 use canary::Canary;
 use credentials::Credentials;
 use exchange::{Ready, outgoing, reaction, without_secrets};
@@ -118,13 +121,27 @@ struct Actor<'a> {
     bounds: Bounds,
 }
 
+/// A request of several at once, what came of it, and whether its connection takes no more.
+type Answered<'s> = (&'s Send, Ready, Reaction, bool);
+
+/// What came of a request.
+struct Seen {
+    reaction: Reaction,
+    check: Option<String>,
+    twin: Option<u16>,
+}
+
 /// A connection of the play.
 struct Link<'a> {
     /// The number of the connection within the play: a name may come again.
     number: usize,
     connect: Connect,
-    /// It took the place of one that the subject closed.
-    replaces_closed: bool,
+    /// The number of the connection whose place it took, as the subject ended that one.
+    replaces: Option<usize>,
+    /// The subject takes no more requests on it.
+    spent: bool,
+    /// The subject has answered a request on it.
+    answered: bool,
     party: Arc<Party>,
     transport: Transport,
     /// Host and port of the subject, as requests name it.
@@ -140,6 +157,11 @@ struct Link<'a> {
 }
 
 impl Link<'_> {
+    /// Whether the end of the connection is an answer: the subject may refuse the client, and has not answered it yet.
+    fn end_is_answer(&self) -> bool {
+        self.connect.may_fail && !self.answered
+    }
+
     /// Host and port that a request on the connection names.
     fn authority(&self, send: &Send) -> String {
         send.authority.as_ref().unwrap_or(&self.authority).clone()
@@ -149,7 +171,7 @@ impl Link<'_> {
 impl<'a> Actor<'a> {
     async fn step(&mut self, index: usize, step: &Step) -> Result<(), Stop> {
         match step {
-            Step::Connect(connect) => self.connect(connect, false).await,
+            Step::Connect(connect) => self.connect(connect, None).await,
             Step::Probe(probe) => self.probe(probe).await,
             Step::Send(send) => {
                 for _ in 0..send.times.unwrap_or(1) {
@@ -193,7 +215,7 @@ impl<'a> Actor<'a> {
         }
     }
 
-    async fn connect(&mut self, connect: &Connect, replaces_closed: bool) -> Result<(), Stop> {
+    async fn connect(&mut self, connect: &Connect, replaces: Option<usize>) -> Result<(), Stop> {
         let name = connect.client.as_deref().or(self.case.client.as_deref()).unwrap_or("p256");
         let no_client = || Stop::Broken(format!("there is no client certificate {name:?}"));
         let client = self.world.pki.identity(name).ok_or_else(no_client)?;
@@ -250,7 +272,9 @@ impl<'a> Actor<'a> {
         let link = Link {
             number: self.connections,
             connect: connect.clone(),
-            replaces_closed,
+            replaces,
+            spent: false,
+            answered: false,
             party,
             transport,
             authority,
@@ -262,7 +286,7 @@ impl<'a> Actor<'a> {
         };
         self.links.insert(connect.name.clone(), link);
         // The first request makes the handshake of early data go on.
-        if early { Ok(()) } else { self.connected(&connect.name, replaces_closed).await }
+        if early { Ok(()) } else { self.connected(&connect.name).await }
     }
 
     fn tls(&mut self, connect: &Connect, transport: Transport, client: &str) -> Result<Arc<ClientTls>, Stop> {
@@ -295,13 +319,29 @@ impl<'a> Actor<'a> {
     }
 
     async fn send(&mut self, index: usize, send: &Send) -> Result<(), Stop> {
-        if self.link(&send.on)?.connect.raw {
-            return self.pipeline(index, std::slice::from_ref(send)).await;
-        }
-        self.reopen_if_closed(send).await?;
-        if let Some(reason) = self.link(&send.on)?.never_open.clone() {
-            self.record_unsent(index, send, reason);
+        let mut tries = Tries::default();
+        loop {
+            self.ensure_open(send).await?;
+            if let Some(reason) = self.link(&send.on)?.never_open.clone() {
+                self.record_unsent(index, send, reason);
+                return Ok(());
+            }
+            let (ready, reaction, ended, check) = self.attempt(send).await?;
+            if self.goes_again(send, &reaction, ended, &mut tries).await? {
+                continue;
+            }
+            let connection = self.link(&send.on)?.number;
+            let twin = self.twin(send, &reaction).await?;
+            self.record(index, send, &ready, connection, Seen { reaction, check, twin });
             return Ok(());
+        }
+    }
+
+    /// Sends a request once. With the reaction, whether the connection takes no more requests, and which check refused.
+    async fn attempt(&mut self, send: &Send) -> Result<(Ready, Reaction, bool, Option<String>), Stop> {
+        if self.link(&send.on)?.connect.raw {
+            let one = self.over_raw(std::slice::from_ref(send)).await?.pop();
+            return one.ok_or_else(|| Stop::Broken("no answer was looked for".to_owned()));
         }
         let ready = self.prepare(send).await?;
         self.world.controls.pace.requests(1).await;
@@ -309,28 +349,16 @@ impl<'a> Actor<'a> {
         let request = raw::oddly(outgoing(&ready.made, link.authority(send)), send.wire, link.transport)?;
         let port = link.port;
         let early = link.connection.as_ref().is_some_and(Connection::is_early);
-        let reaction = match &mut link.connection {
+        let (reaction, ended) = match &mut link.connection {
             Some(connection) => reaction(&ready, connection.send(request).await)?,
-            None => Reaction::Nothing("the connection is closed".to_owned()),
+            None => (Reaction::Nothing("the connection is closed".to_owned()), true),
         };
+        link.answered |= matches!(reaction, Reaction::Answer(_));
         if early {
-            self.connected(&send.on, false).await?;
+            self.connected(&send.on).await?;
         }
         let check = self.drain_sights_of(port);
-        self.record(index, send, &ready, reaction, check);
-        Ok(())
-    }
-
-    /// A subject may close the connection after a refusal; the next request then goes on a new one, with a new proof.
-    async fn reopen_if_closed(&mut self, send: &Send) -> Result<(), Stop> {
-        let link = self.link(&send.on)?;
-        // Where the subject may refuse the client, a closed connection is its answer.
-        let by_subject = !link.connect.may_fail && link.connection.as_ref().is_some_and(|c| !c.is_open());
-        if by_subject {
-            let again = Connect { same_port_as: None, resume: None, ..link.connect.clone() };
-            self.connect(&again, true).await?;
-        }
-        Ok(())
+        Ok((ready, reaction, ended, check))
     }
 
     /// Makes token, proof and request, and opens another connection where the alteration wants one.
@@ -348,9 +376,7 @@ impl<'a> Actor<'a> {
         }
         let canary = self.canary.as_ref().map(Canary::url);
         let link = self.links.get(&send.on).ok_or_else(|| Stop::Broken(format!("no connection {:?}", send.on)))?;
-        self.credentials
-            .request(self.world, self.case, send, altered, link, &self.links, other.as_ref(), canary)
-            .map_err(Stop::Broken)
+        self.credentials.request(self.world, self.case, send, altered, link, &self.links, other.as_ref(), canary)
     }
 
     async fn other_exporters(
@@ -368,12 +394,66 @@ impl<'a> Actor<'a> {
         const OTHER: &str = "another";
         if !self.links.contains_key(OTHER) {
             let connect = Connect { name: OTHER.to_owned(), ..Connect::default() };
-            self.connect(&connect, false).await?;
+            self.connect(&connect, None).await?;
         }
         Ok(Some(self.link(OTHER)?.exporters.clone()))
     }
 
     async fn together(&mut self, index: usize, sends: &[Send]) -> Result<(), Stop> {
+        for send in sends {
+            self.ensure_open(send).await?;
+        }
+        let mut answered = self.at_once(sends).await?;
+        if sends.iter().all(|send| matches!(send.expect, Expect::Once(_))) {
+            answered = self.race_again(sends, answered).await?;
+        } else {
+            for (send, ready, reaction, ended) in &mut answered {
+                let mut tries = Tries::default();
+                while self.goes_again(send, reaction, *ended, &mut tries).await? {
+                    self.ensure_open(send).await?;
+                    (*ready, *reaction, *ended, _) = self.attempt(send).await?;
+                }
+            }
+        }
+        for (send, ready, reaction, _) in answered {
+            let connection = self.link(&send.on)?.number;
+            // Which decision belongs to which stream cannot be told here, so none is recorded.
+            self.record(index, send, &ready, connection, Seen { reaction, check: None, twin: None });
+        }
+        self.drain_sights();
+        Ok(())
+    }
+
+    /// A race in which not all requests were processed is run once more, with all of them. Who wins is chance, and no part of
+    /// what is written down.
+    async fn race_again<'s>(
+        &mut self,
+        sends: &'s [Send],
+        mut answered: Vec<Answered<'s>>,
+    ) -> Result<Vec<Answered<'s>>, Stop> {
+        let mut tries = Tries::default();
+        loop {
+            let hindered = answered.iter().find(|(send, _, reaction, _)| {
+                matches!(Class::of(reaction, refused(send)), Class::NotProcessed | Class::Unavailable)
+            });
+            let Some((send, _, reaction, _)) = hindered else { break };
+            let ended = answered.iter().any(|(.., ended)| *ended);
+            if !self.goes_again(send, reaction, ended, &mut tries).await? {
+                break;
+            }
+            for send in sends {
+                self.ensure_open(send).await?;
+            }
+            answered = self.at_once(sends).await?;
+        }
+        answered.sort_by_key(|(_, _, reaction, _)| match reaction {
+            Reaction::Answer(answer) => answer.status,
+            _ => u16::MAX,
+        });
+        Ok(answered)
+    }
+
+    async fn at_once<'s>(&mut self, sends: &'s [Send]) -> Result<Vec<Answered<'s>>, Stop> {
         let mut tasks = Vec::new();
         self.world.controls.pace.requests(sends.len()).await;
         for send in sends {
@@ -387,22 +467,10 @@ impl<'a> Actor<'a> {
         let mut answered = Vec::new();
         for (send, ready, task) in tasks {
             let answer = task.await.map_err(|e| Stop::Broken(e.to_string()))?;
-            let reaction = reaction(&ready, answer)?;
-            answered.push((send, ready, reaction));
+            let (reaction, ended) = reaction(&ready, answer)?;
+            answered.push((send, ready, reaction, ended));
         }
-        // Who wins a race is chance, and no part of what is written down.
-        if sends.iter().all(|send| matches!(send.expect, Expect::Once(_))) {
-            answered.sort_by_key(|(_, _, reaction)| match reaction {
-                Reaction::Answer(answer) => answer.status,
-                Reaction::Nothing(_) => u16::MAX,
-            });
-        }
-        for (send, ready, reaction) in answered {
-            // Which decision belongs to which stream cannot be told here, so none is recorded.
-            self.record(index, send, &ready, reaction, None);
-        }
-        self.drain_sights();
-        Ok(())
+        Ok(answered)
     }
 
     async fn close(&mut self, close: &Close) -> Result<(), Stop> {
@@ -425,7 +493,8 @@ impl<'a> Actor<'a> {
         Ok(())
     }
 
-    fn record(&mut self, index: usize, send: &Send, ready: &Ready, reaction: Reaction, check: Option<String>) {
+    fn record(&mut self, index: usize, send: &Send, ready: &Ready, connection: usize, seen: Seen) {
+        let Seen { reaction, check, twin } = seen;
         let request = &ready.made.request;
         if let Some(tap) = &self.world.controls.tap {
             let authority = self.links.get(&send.on).map_or("", |link| &link.authority);
@@ -434,6 +503,7 @@ impl<'a> Actor<'a> {
         self.events.push(Event::Exchanged(Box::new(Exchanged {
             step: index,
             on: send.on.clone(),
+            connection,
             method: request.method.clone(),
             path: without_secrets(&request.path, &ready.made),
             alteration: send.alter.clone(),
@@ -447,6 +517,7 @@ impl<'a> Actor<'a> {
             expect: send.expect.clone(),
             control: send.control,
             reaction,
+            twin,
             check,
         })));
     }

@@ -16,7 +16,7 @@ use ekmcheck_binding::{
 };
 use ekmcheck_forge::keys::{Key, Signing};
 
-use ekmcheck_parties::wire::{self, ConnectOptions, Established, Habit, How, Incoming, Outgoing, Service};
+use ekmcheck_parties::wire::{self, ConnectOptions, Established, Habit, How, Incoming, Manner, Outgoing, Service};
 use ekmcheck_suite::{case::Transport, play::ClientCa};
 use tokio::task::JoinSet;
 
@@ -33,7 +33,7 @@ impl Service for Nothing {
     fn opened(&self, _: &Established, _: SocketAddr) {}
 
     fn request(&self, (): &(), _: Incoming) -> Outgoing {
-        Outgoing { status: 404, fields: vec![], body: bytes::Bytes::new() }
+        Outgoing { status: 404, fields: vec![], body: bytes::Bytes::new(), manner: Manner::default() }
     }
 
     fn closed(&self, (): &()) {}

@@ -32,7 +32,7 @@ impl Service for HandsOn {
     }
 
     fn request(&self, (): &(), _: Incoming) -> Outgoing {
-        Outgoing { status: 404, fields: vec![], body: bytes::Bytes::new() }
+        Outgoing { status: 404, fields: vec![], body: bytes::Bytes::new(), manner: wire::Manner::default() }
     }
 
     fn closed(&self, (): &()) {}

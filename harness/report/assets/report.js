@@ -206,7 +206,7 @@
     return definition(label, typeof value === "object" ? el("code", {}, JSON.stringify(value)) : String(value), name === "reaction" ? "seen" : undefined);
   }
 
-  const reaction = (r) => (r.answer ? [String(r.answer.status), ...r.answer.challenges].join("  ") : `no answer: ${r.nothing}`);
+  const reaction = (r) => (r.answer ? [String(r.answer.status), ...r.answer.challenges].join("  ") : `no answer: ${r.nothing ?? r.hung ?? r.not_processed}`);
   const expected = (e) => (typeof e === "string" ? e : `${Object.keys(e)[0]} ${(Object.values(e)[0].error ?? []).join(" or ")}`.trim());
 
   /** What happened in a line; an event that is not told here is shown by its name and members. */
@@ -219,6 +219,7 @@
       el("span", { class: "came" }, "→ ", reaction(e.reaction)),
       el("span", { class: "wanted" }, `expected ${expected(e.expect)}`, e.check ? `; refused by ${e.check}` : ""),
     ], e.control ? "control" : "tested"],
+    again: (e) => [`goes out once more${e.waited ? ` after ${e.waited} s` : ""}: ${reaction(e.reaction)}`],
     interim: (e) => [`interim answer ${String(e)}`],
     closed: (e) => [`closes ${e.connection}: ${e.how}`],
     keys_updated: (e) => [`keys updated on ${e.on}`],

@@ -54,10 +54,16 @@ fn outcome(id: &str, transport: Transport, verdict: Verdict, words: &str) -> Out
         verdict,
         level: Level::Must,
         basis: Basis::Draft,
-        requirements: vec![RequirementVerdict { id: requirement.to_owned(), verdict, reason: Some(words.to_owned()) }],
+        requirements: vec![RequirementVerdict {
+            id: requirement.to_owned(),
+            verdict,
+            reason: Some(words.to_owned()),
+            evidence: Vec::new(),
+        }],
         expected: "refused 401 invalid_proof".to_owned(),
         seen: words.to_owned(),
         reason: words.to_owned(),
+        hindered: false,
     }
 }
 
@@ -82,6 +88,7 @@ fn transcript(case: &str, words: &str) -> Transcript {
         events: vec![Event::Exchanged(Box::new(Exchanged {
             step: 0,
             on: "it".to_owned(),
+            connection: 1,
             method: "GET".to_owned(),
             path: "/".to_owned(),
             alteration: None,
@@ -94,9 +101,12 @@ fn transcript(case: &str, words: &str) -> Transcript {
             reaction: Reaction::Answer(Answer {
                 status: 401,
                 challenges: vec![words.to_owned()],
+                challenges_cut: false,
+                retry_after: None,
                 cache_control: Vec::new(),
                 reflects: Vec::new(),
             }),
+            twin: None,
             check: None,
         }))],
     }

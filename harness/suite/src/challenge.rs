@@ -57,6 +57,7 @@ pub fn parse(value: &str) -> Result<Vec<Challenge>, String> {
             }
         } else {
             challenges.push(Challenge { scheme: word, parameters: Vec::new() });
+            reader.token68();
         }
     }
 }
@@ -79,6 +80,15 @@ impl Reader<'_> {
         let (token, rest) = self.rest.split_at(end);
         self.rest = rest;
         Ok(token.to_owned())
+    }
+
+    /// Skips a token68, which stands for parameters in some schemes (RFC 9110 section 11.2).
+    fn token68(&mut self) {
+        let text = self.rest.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || "-._~+/".contains(c));
+        let after = text.trim_start_matches('=').trim_start_matches([' ', '\t']);
+        if text.len() < self.rest.len() && (after.is_empty() || after.starts_with(',')) {
+            self.rest = after;
+        }
     }
 
     fn value(&mut self) -> Result<String, String> {
@@ -113,6 +123,10 @@ mod tests {
         assert!(challenges[1].is_bearer());
         assert_eq!(challenges[1].parameter("error_description"), Some("say \"no\""));
         assert_eq!(parse("Bearer").unwrap()[0].parameters, []);
+        let challenges = parse("Negotiate YII0+/w==, Bearer error=\"x\", NTLM TlRM").unwrap();
+        let schemes: Vec<_> = challenges.iter().map(|c| (c.scheme.as_str(), c.parameters.len())).collect();
+        assert_eq!(schemes, [("Negotiate", 0), ("Bearer", 1), ("NTLM", 0)]);
+        assert_eq!(parse("a, b").unwrap().len(), 2, "two schemes without anything");
     }
 
     #[test]

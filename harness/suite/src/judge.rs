@@ -6,6 +6,7 @@
 //! a hit is an observation (ambiguity A-03), as long as neither its presence nor a per-request claim is at stake.
 
 mod cache;
+mod evidence;
 mod exporter;
 mod words;
 
@@ -16,7 +17,8 @@ use std::collections::BTreeMap;
 use crate::{
     case::{Basis, Case, Expect, Level, Refused, Transport},
     challenge,
-    outcome::{Outcome, RequirementVerdict, Verdict},
+    outcome::{Evidence, Outcome, RequirementVerdict, Verdict},
+    reaction::{Class, twin_agrees},
     requirement::Ledger,
     transcript::{Answer, Event, Exchanged, Handshake, Probed, Reaction, Transcript},
 };
@@ -43,11 +45,21 @@ const WIRE: [&str; 6] =
 /// Judges a case by the transcripts of all its plays on one transport.
 #[must_use]
 pub fn judge(case: &Case, ledger: &Ledger, transport: Transport, transcripts: &[Transcript]) -> Outcome {
-    let mut bench = Bench { case, ledger, found: BTreeMap::new(), notes: Vec::new() };
+    let mut bench = Bench {
+        case,
+        ledger,
+        found: BTreeMap::new(),
+        evidence: Vec::new(),
+        against: BTreeMap::new(),
+        at: (0, Vec::new()),
+        hindered: false,
+        notes: Vec::new(),
+    };
     if transcripts.is_empty() {
         bench.own(Verdict::Error, "nothing was played".to_owned());
     }
-    for transcript in transcripts {
+    for (play, transcript) in transcripts.iter().enumerate() {
+        bench.at = (play, Vec::new());
         bench.hear(transcript);
     }
     bench.sum_up(transport, transcripts)
@@ -58,6 +70,14 @@ struct Bench<'a> {
     case: &'a Case,
     ledger: &'a Ledger,
     found: BTreeMap<String, (Verdict, String)>,
+    /// What shows that all is as required.
+    evidence: Vec<Evidence>,
+    /// What shows that a requirement is not kept, or cannot be judged.
+    against: BTreeMap<String, Evidence>,
+    /// The play and the events that are looked at.
+    at: (usize, Vec<usize>),
+    /// The subject did not get to what was asked of it.
+    hindered: bool,
     notes: Vec<String>,
 }
 
@@ -66,7 +86,21 @@ impl Bench<'_> {
         let entry = self.found.entry(requirement.to_owned()).or_insert((Verdict::Pass, String::new()));
         if verdict > entry.0 {
             *entry = (verdict, reason);
+            let (play, events) = self.at.clone();
+            self.against.insert(requirement.to_owned(), Evidence { play, events });
         }
+    }
+
+    /// Something is as required, and these events show it.
+    fn shown(&mut self) {
+        let (play, events) = self.at.clone();
+        self.evidence.push(Evidence { play, events });
+    }
+
+    /// The subject did not get to it: nothing can be said.
+    fn hindered(&mut self, reason: String) {
+        self.hindered = true;
+        self.own(Verdict::NotTestable, reason);
     }
 
     /// A finding on what the case is about: all requirements that it names, the wire's only if it names no other.
@@ -96,7 +130,8 @@ impl Bench<'_> {
         self.once(transcript);
         let controls_failed: Vec<String> = transcript
             .exchanges()
-            .filter(|e| e.control && is_accepted(&e.reaction) == matches!(e.expect, Expect::Refused(_)))
+            .filter(|e| e.control && !hinders(&e.reaction))
+            .filter(|e| is_accepted(&e.reaction) == matches!(e.expect, Expect::Refused(_)))
             .map(|e| match e.expect {
                 Expect::Refused(_) => "a request that only prepares the case was accepted".to_owned(),
                 _ => format!("control request refused: {}", words::reaction(&e.reaction)),
@@ -104,7 +139,15 @@ impl Bench<'_> {
             .collect();
         let reliable = controls_failed.is_empty();
         let mut convicted = false;
-        for exchanged in transcript.exchanges().filter(|e| !e.control) {
+        for (place, event) in transcript.events.iter().enumerate() {
+            let Event::Exchanged(exchanged) = event else { continue };
+            self.at.1 = evidence::around(transcript, place);
+            if exchanged.control {
+                if hinders(&exchanged.reaction) {
+                    self.hindered(format!("control request {}", words::reaction(&exchanged.reaction)));
+                }
+                continue;
+            }
             self.weigh(transcript, exchanged, reliable);
             convicted |= matches!(exchanged.expect, Expect::Refused(_)) && is_accepted(&exchanged.reaction);
         }
@@ -116,14 +159,17 @@ impl Bench<'_> {
             Some(reason) if !convicted => self.own(Verdict::Inconclusive, reason.clone()),
             _ => {}
         }
-        for event in &transcript.events {
+        for (place, event) in transcript.events.iter().enumerate() {
+            self.at.1 = vec![place];
             match event {
                 Event::Probed(probed) => self.weigh_probe(probed),
                 Event::NotTestable(why) => self.own(Verdict::NotTestable, why.clone()),
+                Event::Hindered(why) => self.hindered(why.clone()),
                 Event::Broken(why) => self.own(Verdict::Inconclusive, why.clone()),
                 Event::Kept(kept) if reliable && !kept.kept => {
                     self.own(self.deviation(), format!("the connection {:?} was closed after a refusal", kept.on));
                 }
+                Event::Kept(kept) if kept.kept => self.shown(),
                 // No control excuses it, and neither does the answer.
                 Event::Fetched(true) => {
                     self.own(self.deviation(), "connected to where the proof's header points".to_owned());
@@ -147,26 +193,15 @@ impl Bench<'_> {
                 self.own(self.deviation(), format!("went on with a handshake that it must refuse: {came}"));
             }
             Expect::Accepted if !probed.went_on => self.own(self.deviation(), format!("refused a handshake: {came}")),
-            Expect::Refused(_) | Expect::Once(_) | Expect::Accepted => {}
+            Expect::Refused(_) | Expect::Once(_) | Expect::Accepted => self.shown(),
         }
     }
 
     fn weigh(&mut self, transcript: &Transcript, exchanged: &Exchanged, reliable: bool) {
         let named = mistake(transcript, exchanged);
         match &exchanged.expect {
-            Expect::Observed => {
-                let mut seen = words::reaction(&exchanged.reaction);
-                if let (true, Reaction::Answer(answer)) = (self.names(CACHE_CONTROL), &exchanged.reaction) {
-                    seen.push_str(&words::cache_control(answer));
-                }
-                self.own(Verdict::Observed, format!("observed: {seen}"));
-            }
-            Expect::Accepted if is_accepted(&exchanged.reaction) => {}
-            Expect::Accepted if reliable => {
-                let seen = words::reaction(&exchanged.reaction);
-                self.own(self.deviation(), format!("a right request was refused: {seen}"));
-            }
-            Expect::Accepted => {}
+            Expect::Observed => self.observe(exchanged),
+            Expect::Accepted => self.weigh_acceptance(exchanged, reliable),
             Expect::Refused(_) if is_accepted(&exchanged.reaction) && cache::may_excuse(transcript, exchanged) => {
                 let reason = "accepted on a binding that was verified before, whatever the proof: contested, A-03";
                 self.own(Verdict::Observed, reason.to_owned());
@@ -181,16 +216,39 @@ impl Bench<'_> {
                 }
                 self.own(self.deviation(), reason);
             }
-            Expect::Once(_) if is_accepted(&exchanged.reaction) => {}
-            Expect::Refused(refused) | Expect::Once(refused) if reliable => {
-                self.weigh_refusal(refused, &exchanged.reaction);
-            }
-            Expect::Refused(_) | Expect::Once(_) => {}
+            Expect::Once(_) if is_accepted(&exchanged.reaction) => self.shown(),
+            Expect::Refused(refused) | Expect::Once(refused) => self.weigh_refusal(refused, exchanged, reliable),
         }
         if let Some(named) = named
             && !self.notes.contains(&named)
         {
             self.notes.push(named);
+        }
+    }
+
+    fn observe(&mut self, exchanged: &Exchanged) {
+        let mut seen = words::reaction(&exchanged.reaction);
+        if let (true, Reaction::Answer(answer)) = (self.names(CACHE_CONTROL), &exchanged.reaction) {
+            seen.push_str(&words::cache_control(answer));
+        }
+        self.own(Verdict::Observed, format!("observed: {seen}"));
+    }
+
+    /// A right request.
+    fn weigh_acceptance(&mut self, exchanged: &Exchanged, reliable: bool) {
+        let seen = words::reaction(&exchanged.reaction);
+        match Class::of(&exchanged.reaction, None) {
+            Class::Accepted => self.shown(),
+            Class::NotProcessed | Class::Unavailable => self.hindered(format!("a right request: {seen}")),
+            Class::NotForThisRequest => {
+                let reason = format!("the subject answers such a request in its own way, whoever asks: {seen}");
+                self.own(Verdict::NotTestable, reason);
+            }
+            Class::Hung => self.own(Verdict::Inconclusive, format!("a right request was not answered in time: {seen}")),
+            Class::Refused | Class::RefusedOtherwise | Class::Broken if reliable => {
+                self.own(self.deviation(), format!("a right request was refused: {seen}"));
+            }
+            Class::Refused | Class::RefusedOtherwise | Class::Broken => {}
         }
     }
 
@@ -205,38 +263,66 @@ impl Bench<'_> {
         }
     }
 
-    /// It was refused; was it refused in the right form?
-    fn weigh_refusal(&mut self, refused: &Refused, reaction: &Reaction) {
-        let answer = match reaction {
-            Reaction::Answer(answer) => answer,
-            Reaction::Nothing(_) if refused.or_no_answer => return,
-            Reaction::Nothing(why) => {
+    /// It was not accepted: was it refused, and in the right form?
+    fn weigh_refusal(&mut self, refused: &Refused, exchanged: &Exchanged, reliable: bool) {
+        let (reaction, seen) = (&exchanged.reaction, words::reaction(&exchanged.reaction));
+        let answer = match (Class::of(reaction, Some(refused)), reaction) {
+            (Class::Unavailable, _) => return self.hindered(format!("instead of a refusal: {seen}")),
+            (Class::NotForThisRequest, Reaction::Answer(answer)) if twin_agrees(exchanged, answer) => {
+                let reason = format!("the subject answers this request in its own way, whoever asks: {seen}");
+                return self.own(Verdict::NotTestable, reason);
+            }
+            (Class::NotProcessed | Class::Broken, _) if refused.or_no_answer => return self.shown(),
+            (Class::Hung, _) => {
+                self.find(REFUSAL_STATUS, Verdict::Inconclusive, format!("no answer in time: {seen}"));
+                return self.own(Verdict::Inconclusive, format!("no answer in time: {seen}"));
+            }
+            _ if !reliable => return,
+            (Class::NotForThisRequest, Reaction::Answer(answer)) => {
+                let reason = format!("status {} to wrong credentials alone", answer.status);
+                self.own(Verdict::Inconclusive, reason.clone());
+                return self.wire(REFUSAL_STATUS, reason);
+            }
+            (_, Reaction::Answer(answer)) => answer,
+            (_, Reaction::NotProcessed(why) | Reaction::Hung(why) | Reaction::Nothing(why)) => {
                 self.own(Verdict::Inconclusive, format!("no answer: {why}"));
                 return self.wire(REFUSAL_STATUS, format!("no answer: {why}"));
             }
         };
+        self.shown();
         if !refused.statuses().contains(&answer.status) {
             let wanted = words::list(refused.statuses());
             return self.wire(REFUSAL_STATUS, format!("status {} instead of {wanted}", answer.status));
         }
-        if answer.status == 401 && bearer(answer).is_none() {
+        self.weigh_form(refused, answer);
+    }
+
+    /// The challenges of a refusal. All Bearer challenges count, in one field or in several.
+    fn weigh_form(&mut self, refused: &Refused, answer: &Answer) {
+        let bearers = bearers(answer);
+        let of = |name: &str| bearers.iter().filter_map(|b| b.parameter(name)).map(str::to_owned).collect::<Vec<_>>();
+        // What was cut off may be what is looked for.
+        let whole = !answer.challenges_cut;
+        if answer.status == 401 && bearers.is_empty() && whole {
             self.wire(BEARER_CHALLENGE, "401 without a Bearer challenge".to_owned());
-        } else if !refused.error.is_empty() && !is_of_http(refused, answer) {
-            let error = bearer(answer).and_then(|b| b.parameter("error").map(str::to_owned));
-            if !error.as_ref().is_some_and(|e| refused.error.contains(e)) {
-                let seen = error.map_or("no error code".to_owned(), |e| format!("error {:?}", words::bounded(&e)));
+        } else if !refused.error.is_empty() && !is_of_http(refused, answer) && whole {
+            let errors = of("error");
+            if !errors.iter().any(|e| refused.error.contains(e)) {
+                let seen = match errors.as_slice() {
+                    [] => "no error code".to_owned(),
+                    errors => format!("error {:?}", words::bounded(&errors.join(", "))),
+                };
                 self.wire(ERROR_CODE, format!("{seen} instead of {}", words::list(&refused.error)));
             }
         }
-        if self.names(ERROR_DESCRIPTION)
-            && bearer(answer).is_none_or(|b| b.parameter("error_description").is_none_or(str::is_empty))
-        {
+        if self.names(ERROR_DESCRIPTION) && whole && of("error_description").iter().all(String::is_empty) {
             self.wire(ERROR_DESCRIPTION, "no error_description".to_owned());
         }
         if self.names(NO_REFLECTION) && !answer.reflects.is_empty() {
             self.wire(NO_REFLECTION, format!("the answer repeats: {}", answer.reflects.join(", ")));
         }
         if self.names(CHALLENGE_SYNTAX)
+            && whole
             && let Some(fault) = syntax_fault(answer)
         {
             self.wire(CHALLENGE_SYNTAX, fault);
@@ -249,7 +335,10 @@ impl Bench<'_> {
 
     fn sum_up(mut self, transport: Transport, transcripts: &[Transcript]) -> Outcome {
         for id in &self.case.requirements {
-            self.found.entry(id.clone()).or_insert((Verdict::Pass, String::new()));
+            // Nothing passes for want of a finding.
+            let nothing = (Verdict::Inconclusive, "nothing was seen that this could rest on".to_owned());
+            let unfounded = if self.evidence.is_empty() { nothing } else { (Verdict::Pass, String::new()) };
+            self.found.entry(id.clone()).or_insert(unfounded);
         }
         let verdict = self.found.values().map(|(v, _)| *v).max().unwrap_or(Verdict::Error);
         let requirements: Vec<RequirementVerdict> = self
@@ -259,6 +348,10 @@ impl Bench<'_> {
                 id: id.clone(),
                 verdict: *verdict,
                 reason: Some(reason.clone()).filter(|r| !r.is_empty()),
+                evidence: match verdict {
+                    Verdict::Pass => self.evidence.clone(),
+                    _ => self.against.get(id).cloned().into_iter().collect(),
+                },
             })
             .collect();
         let worst = requirements.iter().find(|r| r.verdict == verdict && verdict != Verdict::Pass);
@@ -280,6 +373,7 @@ impl Bench<'_> {
             expected: words::expected(self.case),
             seen: words::seen(transcripts),
             reason,
+            hindered: self.hindered && verdict == Verdict::NotTestable,
         }
     }
 }
@@ -290,9 +384,13 @@ pub fn is_wire(requirement: &str) -> bool {
     WIRE.contains(&requirement)
 }
 
-/// 2xx, or the consent to another protocol (RFC 9110 section 15.2.2), which no refusal can follow.
 fn is_accepted(reaction: &Reaction) -> bool {
-    matches!(reaction, Reaction::Answer(answer) if (200..300).contains(&answer.status) || answer.status == 101)
+    Class::of(reaction, None) == Class::Accepted
+}
+
+/// Whether the subject did not get to the request, which then says nothing about it.
+fn hinders(reaction: &Reaction) -> bool {
+    matches!(Class::of(reaction, None), Class::NotProcessed | Class::Unavailable)
 }
 
 /// Whether the answer is one that HTTP has for the request, where the case allows that beside 401: the codes of section
@@ -301,8 +399,10 @@ fn is_of_http(refused: &Refused, answer: &Answer) -> bool {
     answer.status != 401 && refused.statuses().contains(&401)
 }
 
-fn bearer(answer: &Answer) -> Option<challenge::Challenge> {
-    answer.challenges.iter().filter_map(|c| challenge::parse(c).ok()).flatten().find(challenge::Challenge::is_bearer)
+/// All Bearer challenges of an answer. A field that cannot be read is the matter of [`CHALLENGE_SYNTAX`].
+fn bearers(answer: &Answer) -> Vec<challenge::Challenge> {
+    let challenges = answer.challenges.iter().filter_map(|c| challenge::parse(c).ok()).flatten();
+    challenges.filter(challenge::Challenge::is_bearer).collect()
 }
 
 /// RFC 9110 section 5.5 and 11.6.1; RFC 6750 section 3 for the characters of the description.

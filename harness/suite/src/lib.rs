@@ -1,7 +1,7 @@
 //! What a case is, what was required, what was seen, and what that means. Pure: values in, values out.
 //!
 //! [`case`] and [`play`] are the format of a case file, [`transcript`] is what the player records, [`judge`] turns both
-//! into an [`outcome`], [`report`] counts and prints. [`requirement`] is the ledger,
+//! into an [`outcome`] ([`reaction`] says what an answer amounts to), [`report`] counts and prints. [`requirement`] is the ledger,
 //! [`ambiguity`] the register of what the draft leaves open. [`vector`] is a case for a library, and [`adapter`] how one in
 //! another language is asked.
 
@@ -17,6 +17,7 @@ pub mod outcome;
 pub mod play;
 #[cfg(feature = "properties")]
 pub mod properties;
+pub mod reaction;
 pub mod report;
 pub mod requirement;
 pub mod transcript;

@@ -79,6 +79,19 @@ pub struct RequirementVerdict {
     /// Why, where it is not a pass.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The events that the verdict rests on. A pass has some, always.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<Evidence>,
+}
+
+/// Events of one way through the case.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Evidence {
+    /// Which of the case's transcripts on the transport, from 0.
+    pub play: usize,
+    /// The events by their places in it, from 0.
+    pub events: Vec<usize>,
 }
 
 /// What came of a case on a transport.
@@ -112,4 +125,8 @@ pub struct Outcome {
     pub seen: String,
     /// Why the verdict is what it is; empty for a plain pass.
     pub reason: String,
+    /// It could not be tested because the subject did not get to it: it was unavailable, or did not process requests. The run
+    /// is then not whole.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hindered: bool,
 }

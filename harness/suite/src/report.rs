@@ -50,6 +50,9 @@ pub struct Counts {
     pub known: usize,
     /// Cannot be tested on this subject.
     pub not_testable: usize,
+    /// Of these, how many because the subject did not get to what was asked of it.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub hindered: usize,
     /// Selected and not played: the run was cut short.
     pub not_executed: usize,
 }
@@ -76,6 +79,7 @@ impl Counts {
             errors: count(Verdict::Error),
             known: 0,
             not_testable,
+            hindered: outcomes.iter().filter(|o| o.hindered).count(),
             not_executed: selected.saturating_sub(outcomes.len()),
         }
     }
@@ -168,7 +172,7 @@ impl Conclusion {
             Self::NotConformant
         } else if counts.errors > 0 {
             Self::HarnessFault
-        } else if counts.executed == 0 || counts.inconclusive > 0 || counts.not_executed > 0 {
+        } else if counts.executed == 0 || counts.inconclusive > 0 || counts.hindered > 0 || counts.not_executed > 0 {
             Self::Incomplete
         } else {
             Self::Conformant

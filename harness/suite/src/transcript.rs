@@ -38,6 +38,8 @@ pub enum Event {
     Interim(u16),
     /// A ClientHello went out, and this came first.
     Probed(Probed),
+    /// A request was not processed, or the subject was unavailable, and it goes out once more.
+    Again(Again),
     /// A connection was closed.
     Closed(Closed),
     /// Keys were updated; the exporter value afterwards.
@@ -60,6 +62,9 @@ pub enum Event {
     Kept(Kept),
     /// The play cannot go on: this subject, transport or library cannot do what the next step asks.
     NotTestable(String),
+    /// The play cannot go on, as the subject does not get to what is asked of it: it is unavailable, or does not process
+    /// requests.
+    Hindered(String),
     /// The play broke off; the reason is the harness's or the surroundings', not the subject's answer.
     Broken(String),
 }
@@ -70,6 +75,9 @@ pub enum Event {
 pub struct Connected {
     /// The name in the play.
     pub name: String,
+    /// The number within the play. A name may come again, a number never does.
+    #[serde(default)]
+    pub number: usize,
     /// The client certificate, by its name.
     pub client: String,
     /// The thumbprint of that certificate, or of the public key that was presented in its place; empty if the client
@@ -89,9 +97,9 @@ pub struct Connected {
     /// The subject took the first request as early data.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub early_data: bool,
-    /// It replaces a connection that the subject closed after a refusal.
-    #[serde(default)]
-    pub replaces_closed: bool,
+    /// The number of the connection whose place it takes: the subject ended that one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<usize>,
 }
 
 /// A connection that did not come about.
@@ -138,6 +146,9 @@ pub struct Exchanged {
     pub step: usize,
     /// The connection by name.
     pub on: String,
+    /// The connection by number; 0 if there never was one.
+    #[serde(default)]
+    pub connection: usize,
     /// The method.
     pub method: String,
     /// The path.
@@ -158,6 +169,9 @@ pub struct Exchanged {
     pub control: bool,
     /// What came.
     pub reaction: Reaction,
+    /// The status of the answer to the same request with right credentials, where the answer may be about the request itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub twin: Option<u16>,
     /// The check that refused, by the subject's own word, where it is in process.
     pub check: Option<String>,
 }
@@ -182,7 +196,11 @@ pub struct Probed {
 pub enum Reaction {
     /// An HTTP answer.
     Answer(Answer),
-    /// None: the connection ended, or the time was up.
+    /// None: the connection ended before any of it came, or the subject said that it did not process the request.
+    NotProcessed(String),
+    /// None within the time that a step may take.
+    Hung(String),
+    /// None: the connection, or HTTP on it, failed.
     Nothing(String),
 }
 
@@ -194,12 +212,38 @@ pub struct Answer {
     pub status: u16,
     /// The values of `WWW-Authenticate`, bounded, control characters replaced.
     pub challenges: Vec<String>,
+    /// Not all of them are in `challenges`, or not whole.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub challenges_cut: bool,
+    /// The seconds of `Retry-After`, if it is a number (RFC 9110 section 10.2.3).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<u64>,
     /// The values of `Cache-Control`, bounded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cache_control: Vec<String>,
     /// What of the request stands in the answer, fields and content: `token`, `proof` or `ekm`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reflects: Vec<String>,
+}
+
+/// A request that goes out once more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Again {
+    /// The connection by name.
+    pub on: String,
+    /// The connection by number.
+    pub connection: usize,
+    /// What came of it before.
+    pub reaction: Reaction,
+    /// For how many seconds the harness waited, as the answer asked for.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub waited: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde calls")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// A connection that was closed.

@@ -22,7 +22,7 @@ use ekmcheck_binding::{
 };
 
 use super::{Bend, CachesBy, Full, JtiBy, Sight, identity::Identities, race::Race};
-use crate::{tokens::TokenFault, wire::Habit};
+use crate::{resource::Arrival, tokens::TokenFault, wire::Habit};
 
 /// The steps of a faulty server, or of a harmless variation.
 pub struct Bent {
@@ -49,6 +49,23 @@ struct Memory {
     trusts: bool,
     /// Proofs by connection, as they came.
     order: Vec<(ConnectionId, String)>,
+    /// How many requests came, by connection.
+    requests: BTreeMap<ConnectionId, usize>,
+    /// How many came in all.
+    all: usize,
+    /// When something was refused, by the server's clock.
+    refusals: Vec<i64>,
+}
+
+/// What a server has seen so far, the request at hand included.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SoFar {
+    /// How many requests came on the connection.
+    pub(crate) on_connection: usize,
+    /// How many came on all.
+    pub(crate) on_all: usize,
+    /// How many requests were refused within the last five seconds.
+    pub(crate) refused_lately: usize,
 }
 
 impl Bent {
@@ -120,6 +137,28 @@ impl Bent {
             }
         }
         result
+    }
+
+    /// Counts a request.
+    fn arrived(&self, arrival: Arrival) -> SoFar {
+        let mut memory = self.memory();
+        memory.all += 1;
+        *memory.requests.entry(arrival.connection).or_default() += 1;
+        drop(memory);
+        self.so_far(arrival, false)
+    }
+
+    /// What it has seen so far; `refused` if the request at hand is.
+    fn so_far(&self, arrival: Arrival, refused: bool) -> SoFar {
+        let mut memory = self.memory();
+        if refused {
+            memory.refusals.push(arrival.now);
+        }
+        SoFar {
+            on_connection: memory.requests.get(&arrival.connection).copied().unwrap_or_default(),
+            on_all: memory.all,
+            refused_lately: memory.refusals.iter().rev().take_while(|at| **at > arrival.now - 5).count(),
+        }
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {

@@ -18,7 +18,7 @@ use super::Boxed;
 use super::client::ConnectOptions;
 use super::error::{Stage, WireError, text};
 use super::exchange::{
-    ANSWER_BODY_MAX, Answer, OutgoingBody, OutgoingRequest, Payload, ReadBody, list_fields, read_body,
+    ANSWER_BODY_MAX, ANSWER_READ_MAX, Answer, OutgoingBody, OutgoingRequest, Payload, ReadBody, list_fields, read_body,
 };
 use super::quic;
 use super::raw::{self, Heard, Pace, RawRequest};
@@ -96,11 +96,11 @@ impl Sender {
             match &self.over {
                 Over::Http1(sender, control) => {
                     let request = express(request, Alpn::Http1, ready)?.map(Payload::into_body);
-                    over_http1(sender, request).await.map_err(|error| failure(control, &error))
+                    over_http1(sender, control, request).await.map_err(|error| unanswered(control, &error))
                 }
                 Over::Http2(sender, control) => {
                     let request = express(request, Alpn::Http2, ready)?.map(Payload::into_body);
-                    over_http2(sender.clone(), request).await.map_err(|error| failure(control, &error))
+                    over_http2(sender.clone(), request).await.map_err(|error| of_stream(control, &error))
                 }
                 Over::Raw(_) if !ready.is_empty() => {
                     Err(WireError::NotExpressible("fields of a library on a raw connection".to_owned()))
@@ -149,10 +149,12 @@ fn express(
 
 async fn over_http1(
     sender: &tokio::sync::Mutex<http1::SendRequest<OutgoingBody>>,
+    control: &Control,
     request: Request<OutgoingBody>,
 ) -> hyper::Result<Answer> {
     // Held until the answer has been read: the next request has to wait for that anyway.
     let mut sender = sender.lock().await;
+    control.asks();
     sender.ready().await?;
     let start = Instant::now();
     receive(start, sender.send_request(request).await?).await
@@ -168,7 +170,7 @@ async fn over_http2(
 
 async fn receive(start: Instant, response: Response<Incoming>) -> hyper::Result<Answer> {
     let (head, body) = response.into_parts();
-    let ReadBody { content: body, truncated, .. } = read_body(body, ANSWER_BODY_MAX).await?;
+    let ReadBody { content: body, truncated, .. } = read_body(body, ANSWER_BODY_MAX, ANSWER_READ_MAX).await?;
     Ok(Answer {
         status: head.status.as_u16(),
         fields: list_fields(&head.headers),
@@ -180,6 +182,34 @@ async fn receive(start: Instant, response: Response<Incoming>) -> hyper::Result<
 
 fn failure(control: &Control, error: &hyper::Error) -> WireError {
     control.failure(text(error))
+}
+
+/// Why a request over HTTP/1.1 has no answer.
+fn unanswered(control: &Control, error: &hyper::Error) -> WireError {
+    control.unanswered(text(error))
+}
+
+/// Whether the connection below ended. hyper takes the error of the socket out of that of h2.
+fn is_io(error: &hyper::Error) -> bool {
+    std::error::Error::source(error).is_some_and(|source| source.is::<std::io::Error>())
+}
+
+/// Why a request over HTTP/2 has no answer. GOAWAY without an error reaches a stream only if it is above the last one that the
+/// peer may have processed; the end of a connection without GOAWAY leaves that open, and a client may try once more.
+fn of_stream(control: &Control, error: &hyper::Error) -> WireError {
+    let of_h2 = std::error::Error::source(error).and_then(|source| source.downcast_ref::<h2::Error>());
+    let not_processed = match of_h2 {
+        Some(h2) if h2.is_remote() && h2.is_go_away() => h2.reason() == Some(h2::Reason::NO_ERROR),
+        Some(h2) if h2.is_remote() && h2.is_reset() => h2.reason() == Some(h2::Reason::REFUSED_STREAM),
+        // It was never sent.
+        _ => error.is_canceled() || error.is_closed() || of_h2.is_some_and(h2::Error::is_io) || is_io(error),
+    };
+    match control.failure(text(error)) {
+        WireError::Http(why) if not_processed => {
+            WireError::NotProcessed { why, ended: !of_h2.is_some_and(h2::Error::is_reset) }
+        }
+        other => other,
+    }
 }
 
 /// An established connection. Dropping it closes the socket at some time soon: over TCP without close_notify, over QUIC

@@ -76,6 +76,15 @@ pub enum WireError {
     /// The request cannot be written in HTTP as this layer sends it; nothing was sent.
     #[error("not expressible in HTTP: {0}")]
     NotExpressible(String),
+    /// The peer ended the connection before any of an answer came, or said that it did not process the request: a client may
+    /// send it again on another connection (RFC 9110 section 9.2.2, RFC 9113 section 8.7, RFC 9114 section 4.1.1).
+    #[error("not processed: {why}")]
+    NotProcessed {
+        /// What ended it, in words.
+        why: String,
+        /// Whether the connection takes no more requests.
+        ended: bool,
+    },
     /// HTTP, or the connection below it, failed.
     #[error("HTTP failed: {0}")]
     Http(String),

@@ -18,6 +18,10 @@ use super::tls::Alpn;
 /// Longest content of an answer that is kept, in bytes.
 pub const ANSWER_BODY_MAX: usize = 64 * 1024;
 
+/// Longest content of an answer that is read to its end, in bytes. What is longer is given up, and over HTTP/1.1 the connection
+/// with it.
+pub(super) const ANSWER_READ_MAX: usize = 16 * 1024 * 1024;
+
 /// A request to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutgoingRequest {
@@ -138,21 +142,23 @@ pub(super) fn list_fields(map: &HeaderMap) -> Vec<(String, Vec<u8>)> {
 
 /// A message body that was read.
 pub(super) struct ReadBody {
-    /// The content, up to the limit.
+    /// The content, as much as is kept.
     pub(super) content: Bytes,
     /// Whether there was more.
     pub(super) truncated: bool,
-    /// The trailer section; empty if the content was truncated.
+    /// The trailer section; empty if the content was not read to its end.
     pub(super) trailers: HeaderMap,
 }
 
-/// Reads a message body up to `limit` bytes of content.
-pub(super) async fn read_body<B>(mut body: B, limit: usize) -> Result<ReadBody, B::Error>
+/// Reads a message body: keeps up to `limit` bytes of content, and reads on to its end as long as there are not more than `most`
+/// in all.
+pub(super) async fn read_body<B>(mut body: B, limit: usize, most: usize) -> Result<ReadBody, B::Error>
 where
     B: Body<Data = Bytes> + Unpin,
 {
     let mut kept = BytesMut::new();
     let mut trailers = HeaderMap::new();
+    let mut read: usize = 0;
     while let Some(frame) = body.frame().await {
         let data = match frame?.into_data() {
             Ok(data) => data,
@@ -161,12 +167,12 @@ where
                 continue;
             }
         };
+        read = read.saturating_add(data.len());
         let room = limit - kept.len();
-        if data.len() > room {
-            kept.extend_from_slice(&data[..room]);
+        kept.extend_from_slice(&data[..data.len().min(room)]);
+        if read > most {
             return Ok(ReadBody { content: kept.freeze(), truncated: true, trailers: HeaderMap::new() });
         }
-        kept.extend_from_slice(&data);
     }
-    Ok(ReadBody { content: kept.freeze(), truncated: false, trailers })
+    Ok(ReadBody { truncated: read > kept.len(), content: kept.freeze(), trailers })
 }

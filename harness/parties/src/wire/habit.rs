@@ -37,6 +37,10 @@ pub enum Habit {
     EarlyData,
     /// Has a QUIC client prove its address by a Retry (RFC 9000 section 8.1.2); right.
     Retry,
+    /// Resumes no session; right.
+    NoResumption,
+    /// Allows one stream at a time in HTTP/2 and HTTP/3; right.
+    OneStream,
 }
 
 /// The verifier of client certificates that goes with a habit.
@@ -54,7 +58,9 @@ pub(super) fn verifier(
         | Habit::OptionalCertificate
         | Habit::OldVersions
         | Habit::EarlyData
-        | Habit::Retry => right,
+        | Habit::Retry
+        | Habit::NoResumption
+        | Habit::OneStream => right,
         Habit::AnyTime | Habit::AnyIssuer | Habit::AnySignature | Habit::RawPublicKeys => {
             Arc::new(Lax { right, habit })
         }

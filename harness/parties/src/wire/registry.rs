@@ -8,6 +8,7 @@ use tokio::sync::{Notify, watch};
 
 use super::rekey::Rekeyer;
 use super::service::{AnyConnection, AnyService, Incoming, Outgoing};
+use super::stream::{Control, How};
 use super::tls::Established;
 
 /// The open connections: how many, and how to update their keys.
@@ -78,6 +79,10 @@ impl Drop for Entry {
 pub(super) struct Live {
     connection: Box<dyn AnyConnection>,
     hang_up: Notify,
+    /// Of the stream; QUIC has none.
+    control: Option<Control>,
+    /// Of QUIC.
+    cut: Notify,
     // Dropped after the connection, whose service hears of its end then: it counts as open until that has been said.
     _entry: Entry,
 }
@@ -89,12 +94,13 @@ impl Live {
         peer: SocketAddr,
         registry: Arc<Registry>,
         rekeyer: Rekeyer,
+        control: Option<Control>,
     ) -> Self {
         // Before the service hears of it, so that whoever the service tells finds the connection in the registry.
         let id = registry.add(rekeyer);
         let entry = Entry { registry, id };
         let connection = service.open(established, peer);
-        Self { connection, hang_up: Notify::new(), _entry: entry }
+        Self { connection, hang_up: Notify::new(), control, cut: Notify::new(), _entry: entry }
     }
 
     /// Has the connection end when the answers under way are out.
@@ -105,6 +111,26 @@ impl Live {
     /// Waits until the connection is to end.
     pub(super) async fn hung_up(&self) {
         self.hang_up.notified().await;
+    }
+
+    /// Ends the connection now, in good order, whatever is under way.
+    pub(super) fn end(&self) {
+        match &self.control {
+            Some(control) => control.close(How::Notify),
+            None => self.cut.notify_one(),
+        }
+    }
+
+    /// Has the connection end without close_notify, when it ends.
+    pub(super) fn forget_notify(&self) {
+        if let Some(control) = &self.control {
+            control.forget_notify();
+        }
+    }
+
+    /// Waits until the connection is to end now.
+    pub(super) async fn ended(&self) {
+        self.cut.notified().await;
     }
 
     pub(super) fn head(&self, head: &http::request::Parts) -> Option<Outgoing> {

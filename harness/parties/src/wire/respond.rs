@@ -7,11 +7,12 @@ use http::uri::Scheme;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, Version};
 
 use super::exchange::{express_fields, list_fields};
+use super::manner::Manner;
 use super::registry::Live;
 use super::service::{Incoming, Outgoing};
 
 /// Has the service answer a request that was received whole.
-pub(super) fn respond(live: &Live, head: &Parts, body: Bytes, trailers: &HeaderMap) -> Response<Bytes> {
+pub(super) fn respond(live: &Live, head: &Parts, body: Bytes, trailers: &HeaderMap) -> (Response<Bytes>, Manner) {
     let whole = || {
         live.request(Incoming {
             method: head.method.as_str().to_owned(),
@@ -23,21 +24,24 @@ pub(super) fn respond(live: &Live, head: &Parts, body: Bytes, trailers: &HeaderM
             trailers: list_fields(trailers),
         })
     };
-    let Outgoing { status, fields, body } = live.head(head).unwrap_or_else(whole);
+    let Outgoing { status, fields, body, manner } = live.head(head).unwrap_or_else(whole);
     let closes = |(name, value): &(String, Vec<u8>)| name.eq_ignore_ascii_case("connection") && value == b"close";
-    let closing = fields.iter().any(closes);
+    let closing = fields.iter().any(closes) || manner.http10;
     if closing {
         live.hang_up();
     }
     // HTTP/2 and HTTP/3 have no such field (RFC 9113 section 8.2.2).
     let fields = fields.into_iter().filter(|field| head.version < Version::HTTP_2 || !closes(field)).collect();
     let (Ok(status), Ok(fields)) = (StatusCode::from_u16(status), express_fields(fields)) else {
-        return bare(StatusCode::INTERNAL_SERVER_ERROR);
+        return (bare(StatusCode::INTERNAL_SERVER_ERROR), Manner::default());
     };
     let mut response = Response::new(body);
     *response.status_mut() = status;
     *response.headers_mut() = fields;
-    response
+    if manner.http10 && head.version < Version::HTTP_2 {
+        *response.version_mut() = Version::HTTP_10;
+    }
+    (response, manner)
 }
 
 /// What [`Incoming::authority`] is.

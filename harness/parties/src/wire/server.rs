@@ -1,6 +1,5 @@
 //! A server on the loopback interface that demands a client certificate.
 
-use std::convert::Infallible;
 use std::fmt;
 use std::io::Read as _;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -8,15 +7,13 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{Request, Response, StatusCode};
-use http_body_util::Full;
+use http::{Request, Response, StatusCode, Version};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use rustls::crypto::aws_lc_rs::kx_group::{SECP256R1, X25519};
 use rustls::pki_types::CertificateDer;
-use rustls::server::{ServerSessionMemoryCache, StoresServerSessions};
+use rustls::server::{NoServerSessionStorage, ServerSessionMemoryCache, StoresServerSessions};
 use rustls::sign::SingleCertAndKey;
 use rustls::time_provider::TimeProvider;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -26,19 +23,20 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
-use super::Boxed;
 use super::error::{WireError, text};
 use super::exchange::read_body;
 use super::habit::{self, Habit};
 use super::hello::old_answer;
 use super::limits::Limits;
+use super::manner::{AnswerBody, Instead, Manner};
 use super::quic::{self, server_settings};
 use super::registry::{Live, Registry};
 use super::rekey::Rekeyer;
 use super::respond::{bare, respond};
 use super::service::{AnyService, Service};
 use super::stream::Rekeying;
-use super::tls::{Alpn, Established, ExporterRequest, Identity, Version, provider, root_store};
+use super::tls::{Alpn, Established, ExporterRequest, Identity, provider, root_store};
+use super::{Boxed, tls};
 
 /// What a server is made from.
 #[derive(Clone, Debug)]
@@ -52,7 +50,7 @@ pub struct ServerConfig {
     /// The exporter values to take from every connection.
     pub exporters: Vec<ExporterRequest>,
     /// The versions to accept.
-    pub versions: Vec<Version>,
+    pub versions: Vec<tls::Version>,
     /// What clients are allowed.
     pub limits: Limits,
     /// What it does in handshakes.
@@ -91,14 +89,17 @@ impl fmt::Debug for Prepared {
 /// [`WireError::Settings`] when the identity, the roots or the versions are unusable.
 pub fn prepare(config: ServerConfig) -> Result<Arc<Prepared>, WireError> {
     let unusable = |error: &(dyn std::error::Error + 'static)| WireError::Settings(text(error));
-    let ServerConfig { identity, client_roots, time_provider, exporters, versions, limits, habit, sessions_of } =
+    let ServerConfig { identity, client_roots, time_provider, exporters, versions, mut limits, habit, sessions_of } =
         config;
+    if habit == Habit::OneStream {
+        limits.streams = 1;
+    }
     let provider = provider(vec![X25519, SECP256R1], None)?;
     let roots = root_store(&client_roots)?;
     let verifier = habit::verifier(habit, roots, Arc::clone(&provider))?;
     let certified = identity.certified(&provider).map_err(|error| unusable(&error))?;
-    let with_quic = versions.contains(&Version::Tls13);
-    let versions: Vec<_> = versions.into_iter().map(Version::supported).collect();
+    let with_quic = versions.contains(&tls::Version::Tls13);
+    let versions: Vec<_> = versions.into_iter().map(tls::Version::supported).collect();
     let mut tls = rustls::ServerConfig::builder_with_details(provider, time_provider)
         .with_protocol_versions(&versions)
         .map_err(|error| unusable(&error))?
@@ -111,10 +112,14 @@ pub fn prepare(config: ServerConfig) -> Result<Arc<Prepared>, WireError> {
     }
     let sessions = match &sessions_of {
         Some(other) => Arc::clone(&other.sessions),
+        None if habit == Habit::NoResumption => Arc::new(NoServerSessionStorage {}),
         None => ServerSessionMemoryCache::new(limits.sessions),
     };
+    if habit == Habit::NoResumption {
+        tls.send_tls13_tickets = 0;
+    }
     tls.session_storage = Arc::clone(&sessions);
-    let quic = if with_quic { Some(server_settings(&tls, &limits)?) } else { None };
+    let quic = if with_quic { Some(server_settings(&tls, &limits, habit)?) } else { None };
     Ok(Arc::new(Prepared {
         acceptor: Arc::new(tls).into(),
         http: http_builder(&limits),
@@ -303,11 +308,12 @@ async fn connection(
     }
     established.early_data = !early.is_empty();
     let stream = Rekeying::new(stream, &prepared.exporters).after(early);
-    let live = Arc::new(Live::open(service, &established, peer, registry, stream.rekeyer()));
+    let (rekeyer, control) = (stream.rekeyer(), Some(stream.control()));
+    let live = Arc::new(Live::open(service, &established, peer, registry, rekeyer, control));
     let handler = service_fn(|request| {
         let live = Arc::clone(&live);
         let (content_bytes, content_time) = (limits.content_bytes, limits.content);
-        async move { Ok::<_, Infallible>(answer(&live, request, content_bytes, content_time).await) }
+        async move { answer(&live, request, content_bytes, content_time).await }
     });
     let mut http = pin!(prepared.http.serve_connection(TokioIo::new(stream), handler));
     let serving = async {
@@ -345,13 +351,26 @@ async fn answer(
     request: Request<hyper::body::Incoming>,
     content_bytes: usize,
     content_time: Duration,
-) -> Response<Full<Bytes>> {
+) -> Result<Response<AnswerBody>, h2::Error> {
     let (head, body) = request.into_parts();
-    let body = match timeout(content_time, read_body(body, content_bytes)).await {
+    let plain = |status| Ok(bare(status).map(|content| AnswerBody::new(content, Manner::default())));
+    let body = match timeout(content_time, read_body(body, content_bytes, content_bytes)).await {
         Ok(Ok(body)) if !body.truncated => body,
-        Ok(Ok(_)) => return bare(StatusCode::PAYLOAD_TOO_LARGE).map(Full::new),
-        Ok(Err(_)) => return bare(StatusCode::BAD_REQUEST).map(Full::new),
-        Err(_) => return bare(StatusCode::REQUEST_TIMEOUT).map(Full::new),
+        Ok(Ok(_)) => return plain(StatusCode::PAYLOAD_TOO_LARGE),
+        Ok(Err(_)) => return plain(StatusCode::BAD_REQUEST),
+        Err(_) => return plain(StatusCode::REQUEST_TIMEOUT),
     };
-    respond(live, &head, body.content, &body.trailers).map(Full::new)
+    let (response, manner) = respond(live, &head, body.content, &body.trailers);
+    if manner.without_notify {
+        live.forget_notify();
+    }
+    match manner.instead {
+        None => Ok(response.map(|content| AnswerBody::new(content, manner))),
+        Some(Instead::Rejection) if head.version == Version::HTTP_2 => Err(h2::Reason::REFUSED_STREAM.into()),
+        Some(Instead::End | Instead::Rejection) => {
+            live.end();
+            std::future::pending().await
+        }
+        Some(Instead::Silence) => std::future::pending().await,
+    }
 }

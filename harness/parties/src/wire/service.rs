@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::manner::Manner;
 use super::tls::Established;
 
 /// The part of a server above HTTP. Called from many connections at once.
@@ -113,4 +114,6 @@ pub struct Outgoing {
     pub fields: Vec<(String, Vec<u8>)>,
     /// The content.
     pub body: Bytes,
+    /// How it goes out.
+    pub manner: Manner,
 }

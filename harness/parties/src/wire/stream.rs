@@ -34,7 +34,11 @@ struct State {
     wanted: usize,
     rekeyed: Rekeyed,
     closing: Option<How>,
+    /// When HTTP ends the connection, close_notify is left out.
+    without_notify: bool,
     alert: Option<String>,
+    /// Something came since the last request went out.
+    heard: bool,
     /// What a handshake came to that was not over when HTTP began.
     established: Option<Result<Established, WireError>>,
     io_error: Option<String>,
@@ -64,6 +68,11 @@ impl Control {
         }
     }
 
+    /// Has close_notify left out when HTTP ends the connection.
+    pub(super) fn forget_notify(&self) {
+        self.lock().without_notify = true;
+    }
+
     /// The fatal alert the peer sent, by name.
     pub(super) fn alert(&self) -> Option<String> {
         self.lock().alert.clone()
@@ -88,6 +97,21 @@ impl Control {
             Some(of_stream) if !of_http.contains(&of_stream) => format!("{of_http} ({of_stream})"),
             _ => of_http,
         })
+    }
+
+    /// A request goes out: what comes from now on is its answer.
+    pub(super) fn asks(&self) {
+        self.lock().heard = false;
+    }
+
+    /// The account of a request that has no answer: if nothing at all of one had come when the peer ended the connection,
+    /// without an alert, the request counts as not processed.
+    pub(super) fn unanswered(&self, of_http: String) -> WireError {
+        let silent = !self.lock().heard;
+        match self.failure(of_http) {
+            WireError::Http(why) if silent => WireError::NotProcessed { why, ended: true },
+            other => other,
+        }
     }
 
     /// Has `n` key updates queued ahead of the next bytes.
@@ -269,10 +293,13 @@ impl AsyncRead for Rekeying {
             buf.put_slice(&this.early.drain(..count).collect::<Vec<_>>());
             return Poll::Ready(Ok(()));
         }
+        let before = buf.filled().len();
         let outcome = Pin::new(&mut this.stream).poll_read(cx, buf);
         this.note_end_of_handshake();
-        if let Poll::Ready(Err(error)) = &outcome {
-            this.control.record(error);
+        match &outcome {
+            Poll::Ready(Err(error)) => this.control.record(error),
+            Poll::Ready(Ok(())) if buf.filled().len() > before => this.control.lock().heard = true,
+            _ => {}
         }
         outcome
     }
@@ -323,6 +350,11 @@ impl AsyncWrite for Rekeying {
         if ready!(this.poll_in_use(cx)).is_err() {
             return Poll::Ready(Ok(()));
         }
-        Pin::new(&mut this.stream).poll_shutdown(cx)
+        let without_notify = this.control.lock().without_notify;
+        match &mut this.stream {
+            TlsStream::Client(stream) if without_notify => Pin::new(&mut *stream.get_mut().0).poll_shutdown(cx),
+            TlsStream::Server(stream) if without_notify => Pin::new(&mut *stream.get_mut().0).poll_shutdown(cx),
+            stream => Pin::new(stream).poll_shutdown(cx),
+        }
     }
 }

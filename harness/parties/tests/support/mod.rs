@@ -136,6 +136,7 @@ impl Service for Teller {
             status: if met { 200 } else { 500 },
             fields: vec![("x-one".into(), b"1".to_vec()), ("x-one".into(), b"2".to_vec())],
             body: size.map_or(Bytes::from(path), |size| vec![b'x'; size].into()),
+            manner: Manner::default(),
         }
     }
 

@@ -16,7 +16,7 @@ use ekmcheck_suite::{
 };
 use serde_json::{Map, Value};
 
-use super::{Link, Ready, per_request};
+use super::{Link, Ready, Stop, per_request};
 use crate::world::World;
 
 /// What a play has made so far.
@@ -33,6 +33,8 @@ pub(super) struct Credentials {
     looked_up: HashMap<String, LookedUp>,
     /// By connection and token.
     proofs: HashMap<(usize, TokenName), String>,
+    /// The last one for a token on a connection of that name.
+    by_name: HashMap<(String, TokenName), String>,
 }
 
 /// A token that introspection knows, and what it says of it.
@@ -52,6 +54,7 @@ impl Credentials {
             tokens: HashMap::new(),
             looked_up: HashMap::new(),
             proofs: HashMap::new(),
+            by_name: HashMap::new(),
         }
     }
 
@@ -62,6 +65,11 @@ impl Credentials {
     /// Whether there is a token of that name.
     pub(super) fn has(&self, name: &str) -> bool {
         self.tokens.contains_key(&(name.to_owned(), None))
+    }
+
+    /// Whether a proof was made on that connection for the token of the request.
+    pub(super) fn has_proof(&self, connection: usize, send: &Send) -> bool {
+        self.proofs.contains_key(&(connection, token_name(send.token.as_deref(), None)))
     }
 
     /// Takes a token that somebody else made.
@@ -119,11 +127,11 @@ impl Credentials {
         links: &HashMap<String, Link<'_>>,
         other: Option<&Exporters>,
         canary: Option<&str>,
-    ) -> Result<Ready, String> {
+    ) -> Result<Ready, Stop> {
         self.unique += 1;
         let bound_to = match &send.bound_to {
             None => link.client,
-            Some(name) => world.pki.identity(name).ok_or_else(|| format!("no client {name:?}"))?,
+            Some(name) => world.pki.identity(name).ok_or_else(|| Stop::Broken(format!("no client {name:?}")))?,
         };
         let claims: &[PerRequestClaim] = match &send.proof {
             Some(ProofSource::FreshWith(claims)) => claims,
@@ -150,7 +158,7 @@ impl Credentials {
         let token = match self.tokens.get(&name) {
             Some(token) => token.clone(),
             None => {
-                let token = recipe::make_token(&setting, altered).map_err(|e| e.to_string())?;
+                let token = recipe::make_token(&setting, altered).map_err(broken)?;
                 self.tokens.insert(name.clone(), token.clone());
                 token
             }
@@ -160,10 +168,10 @@ impl Credentials {
             setting.bound_to = owner;
         }
         let mut made = if send.changes.is_empty() {
-            let proof = self.proof(&setting, send, altered, link, links, &name, &token)?;
-            recipe::make_request(&setting, token, proof, altered).map_err(|e| e.to_string())?
+            let proof = self.proof(&setting, send, altered, link, &name, &token)?;
+            recipe::make_request(&setting, token, proof, altered).map_err(broken)?
         } else {
-            changed(&setting, &send.changes, &token, links)?
+            changed(&setting, &send.changes, &token, links).map_err(Stop::Broken)?
         };
         let further = send.fields.iter().map(|(name, value)| (name.clone(), value.clone().into_bytes()));
         made.request.fields.extend(further);
@@ -180,36 +188,38 @@ impl Credentials {
         send: &Send,
         altered: Option<&'static Alteration>,
         link: &Link<'_>,
-        links: &HashMap<String, Link<'_>>,
         name: &TokenName,
         token: &str,
-    ) -> Result<Option<String>, String> {
+    ) -> Result<Option<String>, Stop> {
         let of_proof = altered.filter(|a| matches!(a.edit, Edit::Proof(_) | Edit::ProofText(_)));
-        let make = |setting: &Setting<'_>, token: &str| {
-            recipe::make_proof(setting, token, of_proof).map_err(|e| e.to_string())
-        };
-        let earlier = |connection: &str, name: &TokenName| {
-            let number = links.get(connection).map(|l| l.number)?;
-            self.proofs.get(&(number, name.clone())).cloned()
-        };
+        let make = |setting: &Setting<'_>, token: &str| recipe::make_proof(setting, token, of_proof).map_err(broken);
         match &send.proof {
             Some(ProofSource::Absent) => Ok(None),
             Some(ProofSource::Text(text)) => Ok(Some(text.clone())),
-            Some(ProofSource::MadeOn(connection)) => earlier(connection, name)
-                .map(Some)
-                .ok_or_else(|| format!("no proof was made for this token on connection {connection:?}")),
-            Some(ProofSource::MadeFor(other)) => earlier(&send.on, &(other.clone(), None))
-                .map(Some)
-                .ok_or_else(|| format!("no proof was made for token {other:?} on this connection")),
+            // It may have ended since: a proof of a connection that is gone is what a thief would have.
+            Some(ProofSource::MadeOn(connection)) => {
+                let none = || Stop::Broken(format!("no proof was made for this token on connection {connection:?}"));
+                self.by_name.get(&(connection.clone(), name.clone())).cloned().map(Some).ok_or_else(none)
+            }
+            Some(ProofSource::MadeFor(other)) => {
+                let made = self.proofs.get(&(link.number, (other.clone(), None)));
+                let none = || match link.replaces {
+                    Some(_) => Stop::NotTestable(format!(
+                        "the subject ended the connection on which the proof for token {other:?} was made"
+                    )),
+                    None => Stop::Broken(format!("no proof was made for token {other:?} on this connection")),
+                };
+                made.cloned().map(Some).ok_or_else(none)
+            }
             Some(ProofSource::ForExporterOf(_)) => {
-                let exporters = setting.other.ok_or("no other connection")?;
+                let exporters = setting.other.ok_or_else(|| Stop::Broken("no other connection".to_owned()))?;
                 make(&Setting { exporters, ..*setting }, token).map(Some)
             }
             // An altered proof is made for this request and not kept.
             _ if of_proof.is_some() => make(setting, token).map(Some),
             Some(ProofSource::Fresh | ProofSource::FreshWith(_)) => {
                 let proof = make(setting, token)?;
-                self.proofs.insert((link.number, name.clone()), proof.clone());
+                self.keep(link, send, name, &proof);
                 Ok(Some(proof))
             }
             None => {
@@ -217,10 +227,15 @@ impl Credentials {
                     return Ok(Some(proof.clone()));
                 }
                 let proof = make(setting, token)?;
-                self.proofs.insert((link.number, name.clone()), proof.clone());
+                self.keep(link, send, name, &proof);
                 Ok(Some(proof))
             }
         }
+    }
+
+    fn keep(&mut self, link: &Link<'_>, send: &Send, name: &TokenName, proof: &str) {
+        self.proofs.insert((link.number, name.clone()), proof.to_owned());
+        self.by_name.insert((send.on.clone(), name.clone()), proof.to_owned());
     }
 
     /// The client of the play whose certificate the token is bound to.
@@ -230,6 +245,10 @@ impl Credentials {
         let known = links.values().any(|l| l.client.name == name);
         world.pki.identity(name).filter(|_| known)
     }
+}
+
+fn broken(error: impl std::fmt::Display) -> Stop {
+    Stop::Broken(error.to_string())
 }
 
 /// What these changes are about: a per-request claim, if one is at stake, or the one thing that is changed.

@@ -8,7 +8,7 @@ use super::Stop;
 use crate::fingerprint::ekm_text;
 
 /// How many `WWW-Authenticate` fields of an answer are kept, and how many characters of each.
-const CHALLENGES: (usize, usize) = (8, 1024);
+const CHALLENGES: (usize, usize) = (32, 8192);
 
 /// A request that was made and not yet sent.
 pub(super) struct Ready {
@@ -48,26 +48,33 @@ pub(super) fn without_secrets(path: &str, made: &Made) -> String {
     secrets.fold(path.to_owned(), |path, (secret, name)| path.replace(secret, name))
 }
 
-/// Bounds what a subject says.
-pub(super) fn reaction(sent: &Ready, answer: Result<wire::Answer, WireError>) -> Result<Reaction, Stop> {
+/// Bounds what a subject says. With the reaction, whether the connection takes no more requests.
+pub(super) fn reaction(sent: &Ready, answer: Result<wire::Answer, WireError>) -> Result<(Reaction, bool), Stop> {
     match answer {
-        Ok(answer) => {
-            let text = |value: &[u8]| {
-                // Field values are octets; Latin-1 keeps each visible to the judge of the challenge's syntax.
-                value.iter().take(CHALLENGES.1).map(|b| char::from(*b)).collect::<String>()
-            };
-            let values = |wanted: &str| {
-                let fields = answer.fields.iter().filter(|(name, _)| name.eq_ignore_ascii_case(wanted));
-                fields.take(CHALLENGES.0).map(|(_, value)| text(value)).collect()
-            };
-            Ok(Reaction::Answer(Answer {
-                status: answer.status,
-                challenges: values("www-authenticate"),
-                cache_control: values("cache-control"),
-                reflects: sent.reflected_in(&answer),
-            }))
-        }
+        Ok(answer) => Ok((Reaction::Answer(kept(sent, &answer)), false)),
         Err(WireError::NotExpressible(what)) => Err(Stop::NotTestable(format!("cannot be sent: {what}"))),
-        Err(error) => Ok(Reaction::Nothing(error.to_string())),
+        Err(WireError::NotProcessed { why, ended }) => Ok((Reaction::NotProcessed(why), ended)),
+        Err(error @ WireError::Timeout(_)) => Ok((Reaction::Hung(error.to_string()), false)),
+        Err(error) => Ok((Reaction::Nothing(error.to_string()), false)),
+    }
+}
+
+/// What is kept of an answer.
+fn kept(sent: &Ready, answer: &wire::Answer) -> Answer {
+    let values = |wanted: &'static str| {
+        answer.fields.iter().filter(move |(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value)
+    };
+    // Field values are octets; Latin-1 keeps each visible to the judge of the challenge's syntax.
+    let text = |value: &Vec<u8>| value.iter().take(CHALLENGES.1).map(|b| char::from(*b)).collect::<String>();
+    let texts = |wanted| values(wanted).take(CHALLENGES.0).map(text).collect();
+    let challenges = || values("www-authenticate");
+    let retry_after = values("retry-after").next().and_then(|value| str::from_utf8(value).ok()?.trim().parse().ok());
+    Answer {
+        status: answer.status,
+        challenges: texts("www-authenticate"),
+        challenges_cut: challenges().count() > CHALLENGES.0 || challenges().any(|value| value.len() > CHALLENGES.1),
+        retry_after,
+        cache_control: texts("cache-control"),
+        reflects: sent.reflected_in(answer),
     }
 }

@@ -57,20 +57,15 @@ impl<'a> Actor<'a> {
     }
 
     /// Writes down a connection whose handshake is over.
-    pub(super) async fn connected(&mut self, name: &str, replaces_closed: bool) -> Result<(), Stop> {
+    pub(super) async fn connected(&mut self, name: &str) -> Result<(), Stop> {
         let usual = self.transport;
         let link = self.link_mut(name)?;
         let Some(connection) = &mut link.connection else { return Ok(()) };
         let established = connection.finish().map_err(|e| Stop::Broken(format!("connect: {e}")))?;
-        if link.connect.resume.is_some() && established.kind != Kind::Resumed && !link.connect.may_fail {
-            return Err(Stop::NotTestable("the subject did not resume the session".to_owned()));
-        }
-        if link.connect.hello_retry && established.kind != Kind::HelloRetry {
-            return Err(Stop::NotTestable("the subject sent no HelloRetryRequest".to_owned()));
-        }
         link.exporters = exporters_of(established);
         let event = Connected {
             name: name.to_owned(),
+            number: link.number,
             client: link.client.name.to_owned(),
             certificate: presented(link.client, link.connect.presents),
             over: Some(link.transport).filter(|t| *t != usual),
@@ -83,15 +78,23 @@ impl<'a> Actor<'a> {
             port: link.port,
             exporters: named_exporters(&link.exporters),
             early_data: established.early_data,
-            replaces_closed,
+            replaces: link.replaces,
         };
         let place = link.connect.to;
         if let Some(tap) = &self.world.controls.tap {
             let exporters = self.link(name)?.exporters.clone();
             tap.opened(self.events.len(), &exporters);
         }
+        let kind = event.handshake;
         self.events.push(Event::Connected(event));
         self.settled(place).await;
+        let connect = &self.link(name)?.connect;
+        if connect.resume.is_some() && kind != Handshake::Resumed && !connect.may_fail {
+            return Err(Stop::NotTestable("the subject did not resume the session".to_owned()));
+        }
+        if connect.hello_retry && kind != Handshake::HelloRetry {
+            return Err(Stop::NotTestable("the subject sent no HelloRetryRequest".to_owned()));
+        }
         Ok(())
     }
 
@@ -117,7 +120,9 @@ impl<'a> Actor<'a> {
         let link = Link {
             number: self.connections,
             connect: connect.clone(),
-            replaces_closed: false,
+            replaces: None,
+            spent: false,
+            answered: false,
             party,
             transport,
             authority,
@@ -162,6 +167,7 @@ impl<'a> Actor<'a> {
         self.events.push(Event::Exchanged(Box::new(Exchanged {
             step: index,
             on: send.on.clone(),
+            connection: 0,
             method: send.method.clone().unwrap_or_else(|| "GET".to_owned()),
             path: send.path.clone().unwrap_or_else(|| "/api/resource".to_owned()),
             alteration: send.alter.clone(),
@@ -172,6 +178,7 @@ impl<'a> Actor<'a> {
             expect: send.expect.clone(),
             control: send.control,
             reaction: Reaction::Nothing(reason),
+            twin: None,
             check: None,
         })));
     }

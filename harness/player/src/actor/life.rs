@@ -90,7 +90,7 @@ impl Actor<'_> {
     pub(super) fn kept(&mut self, kept: &Kept) -> Result<(), Stop> {
         let link = self.link(&kept.on)?;
         let open = link.connection.as_ref().is_some_and(Connection::is_open);
-        let kept = transcript::Kept { on: kept.on.clone(), kept: open && !link.replaces_closed };
+        let kept = transcript::Kept { on: kept.on.clone(), kept: open && !link.spent && link.replaces.is_none() };
         self.events.push(Event::Kept(kept));
         Ok(())
     }

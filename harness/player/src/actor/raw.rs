@@ -6,10 +6,15 @@ use ekmcheck_parties::wire::{Content, Heard, OutgoingRequest, Pace, RawRequest, 
 use ekmcheck_suite::{
     case::Transport,
     play::{Send, Wire},
+    reaction::Class,
     transcript::{Event, Reaction},
 };
 
-use super::{Actor, Stop, reaction};
+use super::{
+    Actor, Ready, Seen, Stop,
+    again::{Tries, refused},
+    reaction,
+};
 
 /// The host that an odd request names beside the right one.
 const ANOTHER_HOST: &str = "other.example";
@@ -19,8 +24,34 @@ const WITHHELD: usize = 32 * 1024;
 impl Actor<'_> {
     /// Sends the requests in one write and waits for the answers.
     pub(super) async fn pipeline(&mut self, index: usize, sends: &[Send]) -> Result<(), Stop> {
-        let Some(first) = sends.first() else { return Ok(()) };
-        self.reopen_if_closed(first).await?;
+        let mut tries = Tries::default();
+        let answered = loop {
+            for send in sends {
+                self.ensure_open(send).await?;
+            }
+            let answered = self.over_raw(sends).await?;
+            let hindered = sends.iter().zip(&answered).find(|(send, (_, reaction, ..))| {
+                matches!(Class::of(reaction, refused(send)), Class::NotProcessed | Class::Unavailable)
+            });
+            let Some((send, (_, reaction, ended, _))) = hindered else { break answered };
+            if !self.goes_again(send, reaction, *ended, &mut tries).await? {
+                break answered;
+            }
+        };
+        for (send, (ready, reaction, _, check)) in sends.iter().zip(answered) {
+            let connection = self.link(&send.on)?.number;
+            self.record(index, send, &ready, connection, Seen { reaction, check, twin: None });
+        }
+        Ok(())
+    }
+
+    /// Sends requests on a raw connection once. With each reaction, whether the connection takes no more requests, and which
+    /// check refused.
+    pub(super) async fn over_raw(
+        &mut self,
+        sends: &[Send],
+    ) -> Result<Vec<(Ready, Reaction, bool, Option<String>)>, Stop> {
+        let Some(first) = sends.first() else { return Ok(Vec::new()) };
         let mut ready = Vec::with_capacity(sends.len());
         for send in sends {
             ready.push(self.prepare(send).await?);
@@ -45,12 +76,13 @@ impl Actor<'_> {
         if checks.len() != sends.len() {
             checks = vec![None; sends.len()];
         }
-        for (((send, ready), heard), check) in sends.iter().zip(&ready).zip(heard).zip(checks) {
+        let mut answered = Vec::with_capacity(sends.len());
+        for ((ready, heard), check) in ready.into_iter().zip(heard).zip(checks) {
             self.events.extend(heard.interim.into_iter().map(Event::Interim));
-            let reaction: Reaction = reaction(ready, heard.answer)?;
-            self.record(index, send, ready, reaction, check);
+            let (reaction, ended) = reaction(&ready, heard.answer)?;
+            answered.push((ready, reaction, ended, check));
         }
-        Ok(())
+        Ok(answered)
     }
 }
 

@@ -10,6 +10,7 @@ use super::{Actor, STEP, Stop};
 
 impl Actor<'_> {
     pub(super) async fn update_keys(&mut self, update: &UpdateKeys) -> Result<(), Stop> {
+        self.open(&update.on)?;
         let link = self.link(&update.on)?;
         if !link.transport.is_tls13() {
             return Err(Stop::NotTestable("TLS 1.2 has no key update".to_owned()));
@@ -54,7 +55,11 @@ impl Actor<'_> {
 
     fn open(&mut self, name: &str) -> Result<&mut Connection, Stop> {
         let closed = || Stop::Broken(format!("connection {name:?} is closed"));
-        self.link_mut(name)?.connection.as_mut().ok_or_else(closed)
+        let link = self.link_mut(name)?;
+        if link.connection.as_ref().is_some_and(|c| link.spent || !c.is_open()) {
+            return Err(Stop::NotTestable(format!("the subject ended the connection that the step is about ({name})")));
+        }
+        link.connection.as_mut().ok_or_else(closed)
     }
 }
 

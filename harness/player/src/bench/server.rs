@@ -17,7 +17,7 @@ use ekmcheck_binding::{
 use ekmcheck_forge::recipe::Exporters;
 use ekmcheck_parties::{
     dpop::DpopVerifier,
-    wire::{self, Established, Incoming, Outgoing, Prepared, Server, Service},
+    wire::{self, Established, Incoming, Manner, Outgoing, Prepared, Server, Service},
 };
 use ekmcheck_suite::{bench::Scheme, case::Transport};
 use http::{HeaderValue, request::Parts};
@@ -113,12 +113,13 @@ impl Service for Metered {
             status: if accepted { 200 } else { 401 },
             fields: vec![("Content-Type".to_owned(), b"application/json".to_vec())],
             body: Bytes::from_static(b"{\"resource\":\"ok\"}"),
+            manner: Manner::default(),
         })
     }
 
     /// All is answered by the head.
     fn request(&self, _: &Self::Connection, _: Incoming) -> Outgoing {
-        Outgoing { status: 500, fields: Vec::new(), body: Bytes::new() }
+        Outgoing { status: 500, fields: Vec::new(), body: Bytes::new(), manner: Manner::default() }
     }
 
     fn closed(&self, connection: &Self::Connection) {

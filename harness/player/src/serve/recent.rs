@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use ekmcheck_parties::wire::{Incoming, Outgoing};
+use ekmcheck_parties::wire::{Incoming, Manner, Outgoing};
 use serde_json::{Value, json};
 
 use super::watched::{Decision, Seen};
@@ -33,6 +33,7 @@ pub(super) fn page(request: &Incoming, latest: impl FnOnce() -> Vec<Seen>) -> Op
             field("Cache-Control", "no-store"),
         ],
         body: body.into(),
+        manner: Manner::default(),
     })
 }
 

@@ -55,6 +55,8 @@ pub fn judge(vector: &Vector, heard: &Heard) -> Outcome {
         id: id.clone(),
         verdict,
         reason: Some(reason.clone()).filter(|_| verdict != Verdict::Pass),
+        // The answer is all there is.
+        evidence: Vec::new(),
     };
     let requirements: Vec<_> = vector.requirements.iter().map(requirement).collect();
     let broken = requirements.first().filter(|_| verdict.is_deviation());
@@ -72,6 +74,7 @@ pub fn judge(vector: &Vector, heard: &Heard) -> Outcome {
         seen: seen(heard),
         reason: broken.map_or_else(|| reason.clone(), |r| format!("{}: {reason}", r.id)),
         requirements,
+        hindered: false,
     }
 }
 

@@ -14,10 +14,11 @@ pub(super) fn may_excuse(transcript: &Transcript, exchanged: &Exchanged) -> bool
     let mut verified = false;
     for event in &transcript.events {
         match event {
-            // The name now means another connection, on which nothing was verified.
-            Event::Connected(connected) if connected.name == exchanged.on => verified = false,
             Event::Exchanged(earlier) if std::ptr::eq(&raw const **earlier, exchanged) => break,
-            Event::Exchanged(earlier) if earlier.on == exchanged.on && earlier.token == exchanged.token => {
+            // Another connection of the same name has verified nothing.
+            Event::Exchanged(earlier)
+                if earlier.connection == exchanged.connection && earlier.token == exchanged.token =>
+            {
                 if earlier.proof == exchanged.proof {
                     return false;
                 }

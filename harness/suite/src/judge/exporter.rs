@@ -6,13 +6,12 @@ use crate::transcript::{Event, Exchanged, Transcript};
 #[must_use]
 pub fn mistake(transcript: &Transcript, exchanged: &Exchanged) -> Option<String> {
     let carried = exchanged.ekm.as_ref()?;
-    // The connection of that name that was opened last before the exchange carries the request.
     let before = transcript.events.iter().take_while(|e| match e {
         Event::Exchanged(other) => !std::ptr::eq(&raw const **other, exchanged),
         _ => true,
     });
     let others: Vec<_> = before.filter_map(|e| if let Event::Connected(c) = e { Some(c) } else { None }).collect();
-    let own = others.iter().rev().find(|c| c.name == exchanged.on);
+    let own = others.iter().find(|c| c.number == exchanged.connection);
     let own = own?;
     let named = |fingerprint: &str| own.exporters.iter().find(|(_, f)| f == fingerprint).map(|(n, _)| n.as_str());
     let right = own.exporters.iter().find(|(n, _)| n == "right").map(|(_, f)| f.as_str());

@@ -35,6 +35,7 @@ fn case() -> Case {
 fn connected(name: &str, right: &str) -> Event {
     Event::Connected(Connected {
         name: name.to_owned(),
+        number: 1,
         client: "p256".to_owned(),
         certificate: "c".to_owned(),
         over: None,
@@ -43,7 +44,7 @@ fn connected(name: &str, right: &str) -> Event {
         port: 1,
         exporters: vec![("right".to_owned(), right.to_owned()), ("no-context".to_owned(), "none".to_owned())],
         early_data: false,
-        replaces_closed: false,
+        replaces: None,
     })
 }
 
@@ -60,6 +61,7 @@ fn sent(control: bool, expect: Expect, status: u16, challenge: &str, ekm: &str) 
     Event::Exchanged(Box::new(Exchanged {
         step: 0,
         on: "it".to_owned(),
+        connection: 1,
         method: "GET".to_owned(),
         path: "/".to_owned(),
         alteration: None,
@@ -69,7 +71,15 @@ fn sent(control: bool, expect: Expect, status: u16, challenge: &str, ekm: &str) 
         ekm: Some(ekm.to_owned()),
         expect,
         control,
-        reaction: Reaction::Answer(Answer { status, challenges, cache_control: vec![], reflects: vec![] }),
+        reaction: Reaction::Answer(Answer {
+            status,
+            challenges,
+            challenges_cut: false,
+            retry_after: None,
+            cache_control: vec![],
+            reflects: vec![],
+        }),
+        twin: None,
         check: None,
     }))
 }

@@ -21,7 +21,8 @@ pub(super) fn list<T: Display>(items: &[T]) -> String {
 
 pub(super) fn reaction(reaction: &Reaction) -> String {
     match reaction {
-        Reaction::Nothing(why) => format!("no answer ({})", bounded(why)),
+        Reaction::Nothing(why) | Reaction::Hung(why) => format!("no answer ({})", bounded(why)),
+        Reaction::NotProcessed(why) => format!("not processed ({})", bounded(why)),
         Reaction::Answer(answer) => {
             let error = answer.challenges.iter().filter_map(|c| challenge::parse(c).ok()).flatten();
             let error = error.filter(challenge::Challenge::is_bearer).find_map(|c| c.parameter("error").map(bounded));
@@ -67,7 +68,7 @@ pub(super) fn seen(transcripts: &[Transcript]) -> String {
             Event::Exchanged(exchanged) => Some(reaction(&exchanged.reaction)),
             Event::Interim(status) => Some(status.to_string()),
             Event::Probed(probed) => Some(bounded(&probed.came)),
-            Event::NotTestable(why) => Some(format!("not testable ({})", bounded(why))),
+            Event::NotTestable(why) | Event::Hindered(why) => Some(format!("not testable ({})", bounded(why))),
             Event::Broken(why) => Some(format!("broke off ({})", bounded(why))),
             _ => None,
         }));

@@ -20,8 +20,8 @@ use rustls::pki_types::CertificateDer;
 use super::{Bent, first_x5c};
 use crate::{
     fault::Bend,
-    resource::{Behaviour, proof_fields},
-    wire::{Established, Incoming, Outgoing},
+    resource::{Arrival, Behaviour, proof_fields},
+    wire::{Established, Incoming, Manner, Outgoing},
 };
 
 impl Behaviour for Bent {
@@ -49,9 +49,12 @@ impl Behaviour for Bent {
         !self.has(|b| matches!(b, Bend::OneHost))
     }
 
-    fn amend(&self, request: &Incoming, mut answer: Outgoing) -> Outgoing {
-        if answer.status == 401 && self.has(|b| matches!(b, Bend::HangsUp)) {
-            answer.fields.push(("Connection".to_owned(), b"close".to_vec()));
+    fn amend(&self, arrival: Arrival, request: &Incoming, mut answer: Outgoing) -> Outgoing {
+        let so_far = self.so_far(arrival, answer.status == 401);
+        for bend in &self.bends {
+            if let Bend::Amends(amend) = bend {
+                answer = amend(&so_far, request, answer);
+            }
         }
         if answer.status == 401 && self.has(|b| matches!(b, Bend::RepeatsProof)) {
             let proof = request.fields.iter().find(|(name, _)| name == "session-binding-proof");
@@ -82,12 +85,18 @@ impl Behaviour for Bent {
         }
     }
 
-    fn unverified(&self, request: &Incoming) -> Option<Outgoing> {
+    fn unverified(&self, arrival: Arrival, request: &Incoming) -> Option<Outgoing> {
+        let so_far = self.arrived(arrival);
+        let early = |b: &Bend| if let Bend::AnswersFirst(early) = b { early(&so_far, request) } else { None };
+        if let Some(answer) = self.bends.iter().find_map(early) {
+            return Some(answer);
+        }
         let wanted = request.fields.iter().find(|(name, _)| name == "upgrade").map(|(_, value)| value.clone());
         wanted.filter(|_| self.has(|b| matches!(b, Bend::UpgradesFirst))).map(|protocol| Outgoing {
             status: 101,
             fields: vec![("Connection".to_owned(), b"Upgrade".to_vec()), ("Upgrade".to_owned(), protocol)],
             body: Bytes::new(),
+            manner: Manner::default(),
         })
     }
 

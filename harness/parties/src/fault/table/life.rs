@@ -148,11 +148,6 @@ pub(super) const TABLE: &[Fault] = &[
         &[Bend::OneHost],
         &["rs.replay.other-virtual-host"],
     ),
-    Fault {
-        // h3 says GOAWAY and goes on with what the client still sends.
-        not_on: &["quic-h3"],
-        ..fault("hangs-up", "closes the connection after a refusal", &[Bend::HangsUp], &["rs.answer.connection-stays"])
-    },
     fault(
         "repeats-the-proof",
         "sends the proof back with a refusal",

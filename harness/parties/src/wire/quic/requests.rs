@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
 use h3::client::{RequestStream, SendRequest};
-use h3::error::StreamError;
+use h3::error::{Code, StreamError};
 use h3::quic::RecvStream;
 use h3_quinn::OpenStreams;
 use http::Request;
@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use super::alert_in;
 use crate::wire::error::{WireError, text};
-use crate::wire::exchange::{ANSWER_BODY_MAX, Answer, Payload, list_fields};
+use crate::wire::exchange::{ANSWER_BODY_MAX, ANSWER_READ_MAX, Answer, Payload, list_fields};
 
 /// Sends requests over a connection, in parallel.
 #[derive(Clone)]
@@ -55,7 +55,7 @@ impl Requests {
         task.spawn(converse(self.sender.clone(), Request::from_parts(head, ()), payload));
         let ended = task.join_next().await;
         let exchanged = ended.and_then(Result::ok).ok_or_else(|| WireError::Http("h3 gave up".to_owned()))?;
-        let (response, (body, truncated)) = exchanged.map_err(|error| failure(&self.conn, &error))?;
+        let (response, (body, truncated)) = exchanged.map_err(|error| unanswered(&self.conn, &error))?;
         Ok(Answer {
             status: response.status().as_u16(),
             fields: list_fields(response.headers()),
@@ -96,29 +96,47 @@ async fn converse(
 
 async fn receive<S: RecvStream>(mut stream: RequestStream<S, Bytes>) -> Result<Response, StreamError> {
     let response = stream.recv_response().await?;
-    let body = read(ANSWER_BODY_MAX, |cx| stream.poll_recv_data(cx)).await?;
+    let body = read(ANSWER_BODY_MAX, ANSWER_READ_MAX, |cx| stream.poll_recv_data(cx)).await?;
     Ok((response, body))
 }
 
-/// Reads a message body up to `limit` bytes, and says whether there was more.
+/// Reads a message body, of which `limit` bytes are kept and no more than `most` read, and says whether there was more.
 pub(super) async fn read<B: Buf>(
     limit: usize,
+    most: usize,
     mut poll_data: impl FnMut(&mut Context<'_>) -> Poll<Result<Option<B>, StreamError>>,
 ) -> Result<(Bytes, bool), StreamError> {
-    let mut kept = BytesMut::new();
-    let truncated = poll_fn(|cx| {
+    let (mut kept, mut all) = (BytesMut::new(), 0_usize);
+    let reading = poll_fn(|cx| {
         while let Some(mut data) = ready!(poll_data(cx))? {
-            let room = limit - kept.len();
-            if data.remaining() > room {
-                kept.extend_from_slice(&data.copy_to_bytes(room));
-                return Poll::Ready(Ok::<_, StreamError>(true));
+            all = all.saturating_add(data.remaining());
+            let room = (limit - kept.len()).min(data.remaining());
+            kept.extend_from_slice(&data.copy_to_bytes(room));
+            if all > most {
+                break;
             }
-            kept.extend_from_slice(&data.copy_to_bytes(data.remaining()));
         }
-        Poll::Ready(Ok(false))
+        Poll::Ready(Ok::<_, StreamError>(()))
     });
-    let truncated = truncated.await?;
-    Ok((kept.freeze(), truncated))
+    reading.await?;
+    Ok((kept.clone().freeze(), all > kept.len()))
+}
+
+/// Why a request has no answer. A peer that is closing, or that ends the connection without an error, has not processed what it
+/// does not answer (RFC 9114 sections 4.1.1 and 5.2).
+fn unanswered(conn: &quinn::Connection, error: &StreamError) -> WireError {
+    let not_processed = match error {
+        StreamError::RemoteTerminate { code, .. } => *code == Code::H3_REQUEST_REJECTED,
+        // h3 has a variant for the first and shows it in words only.
+        _ => error.to_string() == "Remote is closing the connection" || error.is_h3_no_error(),
+    };
+    match failure(conn, error) {
+        WireError::Http(why) if not_processed => {
+            let ended = !matches!(error, StreamError::RemoteTerminate { .. });
+            WireError::NotProcessed { why, ended }
+        }
+        other => other,
+    }
 }
 
 /// The best account of a failure: an alert of the peer, or what else ended the connection, before what followed from it.

@@ -22,6 +22,7 @@ use crate::wire::error::{WireError, text};
 use crate::wire::exchange::ReadBody;
 use crate::wire::habit::Habit;
 use crate::wire::limits::Limits;
+use crate::wire::manner::{Instead, Manner};
 use crate::wire::registry::{Live, Registry};
 use crate::wire::rekey::Rekeyer;
 use crate::wire::respond::{bare, respond};
@@ -36,11 +37,17 @@ type Http3 = h3::server::Connection<h3_quinn::Connection, Bytes>;
 type Stream = RequestStream<h3_quinn::BidiStream<Bytes>, Bytes>;
 
 /// Makes QUIC's settings from those of the server over TCP, which have to allow TLS 1.3.
-pub(in crate::wire) fn server_settings(tls: &rustls::ServerConfig, limits: &Limits) -> Result<Settings, WireError> {
+pub(in crate::wire) fn server_settings(
+    tls: &rustls::ServerConfig,
+    limits: &Limits,
+    habit: Habit,
+) -> Result<Settings, WireError> {
     let mut tls = tls.clone();
     tls.alpn_protocols = vec![Alpn::Http3.identifier().to_vec()];
     // A session of the other transport would be resumed with an application protocol that it never had.
-    tls.session_storage = ServerSessionMemoryCache::new(limits.sessions);
+    if habit != Habit::NoResumption {
+        tls.session_storage = ServerSessionMemoryCache::new(limits.sessions);
+    }
     // No 0-RTT: what is said in it has no connection yet, and no exporter value.
     tls.max_early_data_size = 0;
     let mut settings = Settings::with_crypto(Arc::new(ServerCrypto::new(Arc::new(tls))?));
@@ -157,7 +164,7 @@ async fn connection(
         Err(error) => return service.failed(&error.to_string()),
     };
     let rekeyer = Rekeyer::of_quic(Phases::of(&conn.0, &prepared.exporters));
-    let live = Arc::new(Live::open(service, &established, conn.0.remote_address(), registry, rekeyer));
+    let live = Arc::new(Live::open(service, &established, conn.0.remote_address(), registry, rekeyer, None));
     // How a connection ends does not matter to a service.
     let _ = timeout(limits.lifetime, converse(&conn.0, &live, limits)).await;
 }
@@ -183,6 +190,7 @@ async fn converse(conn: &quinn::Connection, live: &Arc<Live>, limits: &Limits) {
         tokio::select! {
             Some(_) = requests.join_next(), if !requests.is_empty() => {}
             // GOAWAY: no more requests; an error means that the connection is gone anyway.
+            () = live.ended() => return conn.close(NO_ERROR, b""),
             () = live.hung_up() => drop(http.shutdown(0).await),
             accepted = http.accept() => match accepted {
                 Ok(Some(request)) => {
@@ -199,16 +207,28 @@ async fn exchange(request: RequestResolver<h3_quinn::Connection, Bytes>, live: A
     let Ok(Ok((head, mut stream))) = timeout(limits.idle, request.resolve_request()).await else { return };
     let (head, ()) = head.into_parts();
     let body = async {
-        let (content, truncated) = read(limits.content_bytes, |cx| stream.poll_recv_data(cx)).await?;
+        let (content, truncated) =
+            read(limits.content_bytes, limits.content_bytes, |cx| stream.poll_recv_data(cx)).await?;
         let trailers = if truncated { None } else { stream.recv_trailers().await? };
         Ok::<_, StreamError>(ReadBody { content, truncated, trailers: trailers.unwrap_or_default() })
     };
     let response = match timeout(limits.content, body).await {
         Ok(Ok(body)) if !body.truncated => respond(&live, &head, body.content, &body.trailers),
-        Ok(Ok(_)) => bare(StatusCode::PAYLOAD_TOO_LARGE),
-        Ok(Err(_)) => bare(StatusCode::BAD_REQUEST),
-        Err(_) => bare(StatusCode::REQUEST_TIMEOUT),
+        Ok(Ok(_)) => (bare(StatusCode::PAYLOAD_TOO_LARGE), Manner::default()),
+        Ok(Err(_)) => (bare(StatusCode::BAD_REQUEST), Manner::default()),
+        Err(_) => (bare(StatusCode::REQUEST_TIMEOUT), Manner::default()),
     };
+    let (response, manner) = response;
+    match manner.instead {
+        None => {}
+        Some(instead) => {
+            if instead != Instead::Silence {
+                live.end();
+            }
+            // The stream must not end before the connection does.
+            return std::future::pending().await;
+        }
+    }
     // What is left of a request that was answered early is given up when the stream is dropped. To say so at once, with
     // `stop_sending`, is not possible: h3-quinn panics if it is still waiting for data.
     // An error means that the client does not want the answer any more.

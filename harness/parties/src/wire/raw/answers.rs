@@ -1,12 +1,12 @@
 //! Reads answers from a stream of octets that may be anything. Nothing is kept beyond the limits below.
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, BytesMut};
 use httparse::{EMPTY_HEADER, Status};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::time::Instant;
 
 use crate::wire::error::text;
-use crate::wire::exchange::{ANSWER_BODY_MAX, Answer};
+use crate::wire::exchange::{ANSWER_BODY_MAX, ANSWER_READ_MAX, Answer};
 
 /// Longest head of an answer, and longest trailer section, in octets.
 pub(super) const HEAD_MAX: usize = 64 * 1024;
@@ -42,6 +42,16 @@ enum Framing {
     Close,
 }
 
+/// Content that was read.
+#[derive(Default)]
+struct Content {
+    kept: BytesMut,
+    /// How many octets there were.
+    read: usize,
+    /// There were more, which were not waited for.
+    given_up: bool,
+}
+
 struct Head {
     status: u16,
     fields: Vec<(String, Vec<u8>)>,
@@ -67,17 +77,18 @@ impl<R: AsyncRead + Unpin> Answers<R> {
                 continue;
             }
             let framing = head.framing(method)?;
-            let (body, truncated) = self.content(&framing).await?;
+            let Content { kept, read, given_up } = self.content(&framing).await?;
             let is_tunnel = head.status == 101 || method == "CONNECT" && (200..300).contains(&head.status);
             let ends = !head.http11
-                || truncated
+                || given_up
                 || is_tunnel
                 || matches!(framing, Framing::Close)
                 || head.lists("connection", "close")
                 // Two lengths: what follows cannot be trusted.
                 || matches!(framing, Framing::Chunked) && head.values("content-length").next().is_some();
             let Head { status, fields, .. } = head;
-            let answer = Answer { status, fields, body, truncated, elapsed: start.elapsed() };
+            let truncated = read > kept.len();
+            let answer = Answer { status, fields, body: kept.freeze(), truncated, elapsed: start.elapsed() };
             return Ok(Final { answer, goes_on: !ends });
         }
         Err(format!("more than {INTERIM_MAX} interim answers"))
@@ -134,54 +145,52 @@ impl<R: AsyncRead + Unpin> Answers<R> {
         Ok(Head { status, fields, http11: version == 1 })
     }
 
-    /// The content, as much as is kept, and whether there was more.
-    async fn content(&mut self, framing: &Framing) -> Result<(Bytes, bool), String> {
-        let mut kept = BytesMut::new();
-        let truncated = match framing {
-            Framing::None => false,
-            Framing::Length(length) => self.take(*length, &mut kept).await?,
+    /// The content as much as is kept, how much there was, and whether it was read to its end.
+    async fn content(&mut self, framing: &Framing) -> Result<Content, String> {
+        let mut content = Content::default();
+        match framing {
+            Framing::None => {}
+            Framing::Length(length) => self.take(*length, &mut content).await?,
             Framing::Chunked => loop {
                 let size = self.chunk_size().await?;
                 if size == 0 {
                     self.trailers().await?;
-                    break false;
+                    break;
                 }
-                if self.take(size, &mut kept).await? {
-                    break true;
+                self.take(size, &mut content).await?;
+                if content.given_up {
+                    break;
                 }
                 if !self.line(2).await?.is_empty() {
                     return Err("a chunk longer than its size".to_owned());
                 }
             },
             Framing::Close => loop {
-                if self.take(self.buffer.len() as u64, &mut kept).await? {
-                    break true;
-                }
+                self.take(self.buffer.len() as u64, &mut content).await?;
                 // The end without close_notify may be anybody's, but nothing here depends on the last octet.
-                if self.fill().await.is_err() {
-                    break false;
+                if content.given_up || self.fill().await.is_err() {
+                    break;
                 }
             },
-        };
-        Ok((kept.freeze(), truncated))
+        }
+        Ok(content)
     }
 
-    /// Moves so many octets to `kept`; says whether there was no room for all.
-    async fn take(&mut self, mut count: u64, kept: &mut BytesMut) -> Result<bool, String> {
-        while count > 0 {
+    /// Moves so many octets to the content.
+    async fn take(&mut self, mut count: u64, content: &mut Content) -> Result<(), String> {
+        while count > 0 && !content.given_up {
             if self.buffer.is_empty() {
                 self.fill().await?;
             }
             let here = usize::try_from(count).unwrap_or(usize::MAX).min(self.buffer.len());
-            let room = ANSWER_BODY_MAX - kept.len();
-            kept.extend_from_slice(&self.buffer[..here.min(room)]);
-            if here > room {
-                return Ok(true);
-            }
+            let room = ANSWER_BODY_MAX - content.kept.len();
+            content.kept.extend_from_slice(&self.buffer[..here.min(room)]);
+            content.read = content.read.saturating_add(here);
+            content.given_up = content.read > ANSWER_READ_MAX;
             self.buffer.advance(here);
             count -= here as u64;
         }
-        Ok(false)
+        Ok(())
     }
 
     async fn chunk_size(&mut self) -> Result<u64, String> {

@@ -48,7 +48,11 @@ impl Requests {
     ) -> Result<Vec<Heard>, WireError> {
         let octets = Octets::of(requests, pace)?;
         let (reply, heard) = oneshot::channel();
-        let ended = || self.control.failure("the connection has ended".to_owned());
+        // It was not sent: what came earlier is no part of its answer.
+        let ended = || match self.control.failure("the connection has ended".to_owned()) {
+            WireError::Http(why) => WireError::NotProcessed { why, ended: true },
+            other => other,
+        };
         let job = Job { octets, deadline: Instant::now() + self.limit, reply };
         self.jobs.send(job).await.map_err(|_| ended())?;
         heard.await.map_err(|_| ended())
@@ -69,6 +73,7 @@ async fn serve(stream: Rekeying, mut queue: mpsc::Receiver<Job>) {
                 None => return,
             },
         };
+        control.asks();
         let (heard, goes_on) = converse(&mut answers, &mut writer, &control, &job).await;
         let deadline = job.deadline;
         if !goes_on {
@@ -113,7 +118,7 @@ where
             let next = timeout_at(job.deadline, answers.next(method, note)).await;
             let (answer, goes_on) = match next {
                 Ok(Ok(Final { answer, goes_on })) => (Ok(answer), goes_on),
-                Ok(Err(why)) => (Err(control.failure(why)), false),
+                Ok(Err(why)) => (Err(control.unanswered(why)), false),
                 Err(_) => (Err(WireError::Timeout(Stage::Answer)), false),
             };
             heard.push(Heard { interim, answer });
@@ -135,7 +140,7 @@ where
     };
     let unanswered = || {
         let why = "the connection ended before this answer".to_owned();
-        Heard { interim: Vec::new(), answer: Err(WireError::Http(why)) }
+        Heard { interim: Vec::new(), answer: Err(WireError::NotProcessed { why, ended: true }) }
     };
     heard.resize_with(methods.len(), unanswered);
     (heard, goes_on)
