@@ -7,17 +7,17 @@ use std::{cell::RefCell, collections::BTreeSet, sync::Arc};
 
 use ekmcheck_player::{
     run::{Pick, Plan, Played, place},
-    subject::{Fault, Subject, faults, variations},
+    subject::{Fault, Subject, evasions, faults, variations},
     world::World,
 };
 use ekmcheck_suite::{
     case::{Case, Expect, Transport},
     outcome::{Outcome, Verdict},
-    report::Report,
+    report::{Conclusion, Report},
     requirement::Ledger,
     transcript::Transcript,
 };
-use matrix::{Matrix, Pair, Row};
+use matrix::{Evasion, Matrix, Pair, Row};
 use verdicts::Verdicts;
 
 use crate::{
@@ -40,8 +40,8 @@ pub(crate) fn selftest(args: &SelftestArgs) -> Result<u8, Trouble> {
     let all = scenarios::all(None)?;
     let chosen: Vec<_> =
         faults().filter(|f| args.fault.is_empty() || args.fault.iter().any(|n| f.name.contains(n.as_str()))).collect();
-    if let Some(name) = args.fault.iter().find(|n| !faults().any(|f| f.name.contains(n.as_str()))) {
-        let known = faults().map(|f| f.name);
+    if let Some(name) = args.fault.iter().find(|n| !faults().chain(evasions()).any(|f| f.name.contains(n.as_str()))) {
+        let known = faults().chain(evasions()).map(|f| f.name);
         return Err(Trouble::Given(format!(
             "there is no fault {name:?}; {}",
             ekmcheck_suite::load::suggestion(name, known)
@@ -64,6 +64,7 @@ pub(crate) fn selftest(args: &SelftestArgs) -> Result<u8, Trouble> {
             faults: Vec::new(),
             variations: Vec::new(),
             pairs: Vec::new(),
+            evasions: Vec::new(),
             cases: bench.cases.iter().map(|c| (c.id.clone(), Vec::new())).collect(),
             plays: 0,
             seconds: 0.0,
@@ -84,6 +85,9 @@ pub(crate) fn selftest(args: &SelftestArgs) -> Result<u8, Trouble> {
             let (report, _) =
                 bench.judged(Subject::Fault(fault), turn(place(fault.name), Arc::new(named)), &cases).await;
             bench.caught(fault, &report, &mut matrix);
+        }
+        for fault in evasions().filter(|f| whole || args.fault.iter().any(|n| f.name.contains(n.as_str()))) {
+            bench.evades(fault, &mut matrix).await;
         }
         for (one, other) in pairs(&chosen).filter(|_| whole) {
             bench.pair(one, other, &mut matrix).await;
@@ -108,6 +112,9 @@ pub(crate) fn selftest(args: &SelftestArgs) -> Result<u8, Trouble> {
     print(&out);
     Ok(u8::from(!matrix.findings.is_empty()))
 }
+
+/// Every so manieth case is played on servers that evade.
+const EVADED: usize = 40;
 
 /// How many pairs of faults are a sample.
 const PAIRS: usize = 40;
@@ -150,7 +157,11 @@ impl Bench {
             report.cases.iter().filter(|o| !matches!(o.verdict, Verdict::Pass | Verdict::Observed)).collect();
         // What needs a clock that moves cannot be tested without one, and says so.
         let needs_clock = |o: &&Outcome| self.cases.iter().any(|c| c.id == o.id && c.moves_clock());
-        let excused = |o: &&Outcome| !subject.clock_moves() && o.verdict == Verdict::NotTestable && needs_clock(o);
+        // What a right subject makes impossible is not testable, with the reason; that it did not get to something is not.
+        let varies = matches!(subject, Subject::Variation(_));
+        let excused = |o: &&Outcome| {
+            o.verdict == Verdict::NotTestable && !o.hindered && (varies || (!subject.clock_moves() && needs_clock(o)))
+        };
         blames.retain(|o| !excused(o));
         for outcome in &blames {
             let (name, on) = (subject.name(), outcome.transport.name());
@@ -217,6 +228,33 @@ impl Bench {
             named: fault.caught_by.iter().map(|c| (*c).to_owned()).collect(),
             survives_on,
             caught_by,
+        });
+    }
+
+    /// A server that neither serves nor refuses what it should refuse: nothing that needs a refusal may pass on it, and the run
+    /// must not come to a good end.
+    async fn evades(&self, fault: &'static Fault, matrix: &mut Matrix) {
+        let negative: Vec<Case> =
+            self.cases.iter().filter(|c| matches!(c.expect, Some(Expect::Refused(_)))).cloned().collect();
+        // Some of these servers make each case wait for seconds.
+        let cases = Arc::new(negative.iter().step_by(EVADED).cloned().collect::<Vec<_>>());
+        let turn = Pick::Turn(place(fault.name), Arc::default());
+        let (report, _) = self.play(Subject::Fault(fault), turn, &cases).await;
+        matrix.plays += report.cost.plays;
+        for outcome in &report.cases {
+            if let Some(passed) = outcome.requirements.iter().find(|r| r.verdict == Verdict::Pass) {
+                let (id, on) = (&outcome.id, outcome.transport.name());
+                matrix.findings.push(format!("fault {}: {id} on {on} passes {}", fault.name, passed.id));
+            }
+        }
+        if matches!(report.conclusion, Conclusion::Conformant | Conclusion::AsKnown) || report.cases.is_empty() {
+            matrix.findings.push(format!("fault {}: the run comes to {:?}", fault.name, report.conclusion));
+        }
+        matrix.evasions.push(Evasion {
+            name: fault.name.to_owned(),
+            does: fault.does.to_owned(),
+            conclusion: report.conclusion,
+            played: report.cases.len(),
         });
     }
 

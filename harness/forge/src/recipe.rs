@@ -123,6 +123,8 @@ pub struct PerRequest {
     pub htm: bool,
     /// `htu`
     pub htu: bool,
+    /// `htu` is an absolute URI, and not a path.
+    pub absolute: bool,
 }
 
 impl PerRequest {
@@ -317,8 +319,11 @@ pub fn right_proof(setting: &Setting<'_>, token: &str) -> ProofRecipe {
         claims.set("htm", setting.method);
     }
     if setting.claims.htu {
-        // The form of the draft's own example.
-        claims.set("htu", target.path);
+        // A path is the form of the draft's own example.
+        match setting.claims.absolute {
+            true => claims.set("htu", format!("https://{}{}", setting.authority, target.path)),
+            false => claims.set("htu", target.path),
+        }
     }
     ProofRecipe {
         header: Document::new(&json!({

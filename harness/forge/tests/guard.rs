@@ -38,7 +38,7 @@ use ekmcheck_forge::{
 /// 2026-07-01, in Unix seconds.
 const NOW: i64 = 1_782_864_000;
 const AUTHORITY: &str = "rs.ekmcheck.example";
-const NONE: PerRequest = PerRequest { jti: false, htm: false, htu: false };
+const NONE: PerRequest = PerRequest { jti: false, htm: false, htu: false, absolute: false };
 const JTI: PerRequest = PerRequest { jti: true, ..NONE };
 
 const COLD: Result<Option<Moment>, Check> = Ok(Some(Moment::Cold));
@@ -499,7 +499,7 @@ fn an_identifier_is_kept_longer_when_its_token_is_prolonged() {
 fn a_refused_proof_uses_up_no_identifier() {
     let server = Server::new();
     let wire = server.open(1, "p256", "one");
-    let ask = Ask { claims: PerRequest { jti: true, htm: true, htu: true }, ..wire.ask() };
+    let ask = Ask { claims: PerRequest { jti: true, htm: true, htu: true, absolute: false }, ..wire.ask() };
     for (altered, check) in [
         ("ekm-random", Check::Ekm),
         ("ath-missing", Check::Ath),
@@ -661,7 +661,7 @@ const NOT_REACHABLE: [(Check, &str); 0] = [];
 /// The request of a row, made for this connection, in the surroundings in which the row means something.
 fn of_row(wire: &Wire, row: &Alteration, unique: u64) -> RequestRecipe {
     let altered = |claim: &str| row.changes == format!("proof.claims.{claim}");
-    let claims = PerRequest { jti: altered("jti"), htm: altered("htm"), htu: altered("htu") };
+    let claims = PerRequest { jti: altered("jti"), htm: altered("htm"), htu: altered("htu"), absolute: false };
     let ask = Ask { claims, alter: Some(row), unique, ..wire.ask() };
     match row.name {
         // Fields that speak for a stolen token, or for a proof of another connection.

@@ -38,6 +38,8 @@ pub struct Fault {
     pub caught_by: &'static [&'static str],
     /// Transports on which it is no fault, as it has no effect there, by their names.
     pub not_on: &'static [&'static str],
+    /// It neither serves nor refuses what it should refuse: no case that needs a refusal may pass on it.
+    pub evades: bool,
     /// How it is built.
     pub(crate) bends: &'static [Bend],
 }
@@ -132,6 +134,8 @@ pub(crate) enum Bend {
     Amends(fn(&SoFar, &Incoming, Outgoing) -> Outgoing),
     /// Answers before it looks at anything, where that says so.
     AnswersFirst(fn(&SoFar, &Incoming) -> Option<Outgoing>),
+    /// Refuses tokens that are bound to no connection.
+    RefusesUnbound,
     /// Sends the proof back.
     RepeatsProof,
     /// Has a clock that the harness does not move. Nothing of the server is different.
@@ -213,6 +217,10 @@ pub(crate) enum JtiBy {
     Window,
     /// For everybody together.
     Everybody,
+    /// For each client certificate.
+    Client,
+    /// For each connection.
+    Connection,
     /// By the bytes of the whole proof.
     ProofBytes,
     /// Looks first and remembers afterwards, with time in between.
@@ -221,7 +229,12 @@ pub(crate) enum JtiBy {
     Folded,
 }
 
-/// All faults.
+/// The faults that evade: see [`Fault::evades`].
+pub fn evasions() -> impl Iterator<Item = &'static Fault> {
+    table::evasion::TABLE.iter()
+}
+
+/// All faults that cases have to catch.
 pub fn faults() -> impl Iterator<Item = &'static Fault> {
     table::ALL.iter().copied().flatten()
 }
@@ -229,7 +242,7 @@ pub fn faults() -> impl Iterator<Item = &'static Fault> {
 /// The fault of that name.
 #[must_use]
 pub fn named(name: &str) -> Option<&'static Fault> {
-    faults().find(|f| f.name == name)
+    faults().chain(evasions()).find(|f| f.name == name)
 }
 
 /// All harmless variations.

@@ -24,6 +24,7 @@ use ekmcheck_parties::{
 };
 use ekmcheck_suite::{
     case::{Case, Expect, PerRequestClaim, Transport},
+    dialect::{Dialect, HtuForm},
     play::{AdvanceClock, Close, Connect, How, Place, Play, Send, Step},
     reaction::Class,
     transcript::{Closed, Event, Exchanged, Reaction, ServerConnected, Transcript},
@@ -46,12 +47,14 @@ use stop::Stop;
 const STEP: Duration = Duration::from_secs(5);
 
 /// What a play is kept within.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Bounds {
     /// The first of the numbers that no other request of the run has.
     pub(crate) unique: u64,
     /// The most rounds of a step that repeats others.
     pub(crate) rounds: u32,
+    /// How the subject reads what the draft leaves open.
+    pub(crate) dialect: Arc<Dialect>,
 }
 
 /// Goes through a play on a subject that was started for it. With it, whether it ended because of a port that others
@@ -73,7 +76,7 @@ pub(crate) async fn play(
         resumed: play.steps.iter().flat_map(Step::flat).filter_map(resumes).collect(),
         shared: HashMap::new(),
         links: HashMap::new(),
-        credentials: Credentials::new(bounds.unique),
+        credentials: Credentials::new(bounds.unique, bounds.dialect.clone()),
         canary: None,
         events: Vec::new(),
         connections: 0,
@@ -559,7 +562,12 @@ impl<'a> Actor<'a> {
     }
 }
 
-fn per_request(claims: &[PerRequestClaim]) -> PerRequest {
-    let has = |claim| claims.contains(&claim);
-    PerRequest { jti: has(PerRequestClaim::Jti), htm: has(PerRequestClaim::Htm), htu: has(PerRequestClaim::Htu) }
+fn per_request(claims: &[PerRequestClaim], dialect: &Dialect) -> PerRequest {
+    let has = |claim| claims.contains(&claim) || dialect.demanded.contains(&claim);
+    PerRequest {
+        jti: has(PerRequestClaim::Jti),
+        htm: has(PerRequestClaim::Htm),
+        htu: has(PerRequestClaim::Htu),
+        absolute: dialect.htu == HtuForm::Absolute,
+    }
 }

@@ -11,6 +11,7 @@ mod actor;
 pub mod adapter;
 pub mod bench;
 pub mod campaign;
+mod dialect;
 mod fingerprint;
 mod floor;
 pub mod keylog;

@@ -11,6 +11,7 @@ use std::{
 
 use ekmcheck_suite::{
     case::{Case, Transport},
+    dialect::Dialect,
     judge::judge,
     outcome::Outcome,
     report::{Cost, Report, Unit},
@@ -25,7 +26,7 @@ use tokio::{
 use crate::{
     Local,
     actor::{self, Bounds},
-    floor,
+    dialect, floor,
     subject::Subject,
     world::World,
 };
@@ -117,15 +118,16 @@ async fn play_all(
     let selected = units.len();
     let permits = Arc::new(Semaphore::new(plan.jobs.max(1)));
     let unique = Arc::new(AtomicU64::new((plan.seed << 20).wrapping_add(plan.subject.first_number(&world))));
+    let dialect = Arc::new(dialect(&world, &plan, &unique).await);
     let (done, mut finished) = mpsc::unbounded_channel();
     let mut tasks = JoinSet::new();
     for (case, transport) in units {
-        let (world, plan, permits, unique, done) =
-            (world.clone(), plan.clone(), permits.clone(), unique.clone(), done.clone());
+        let (world, plan, permits, unique, done, dialect) =
+            (world.clone(), plan.clone(), permits.clone(), unique.clone(), done.clone(), dialect.clone());
         tasks.spawn(async move {
             let Ok(_permit) = permits.acquire().await else { return };
             let Some(case) = plan.cases.get(case) else { return };
-            let played = unit(&world, &plan, case, transport, &unique).await;
+            let played = unit(&world, &plan, case, transport, &unique, &dialect).await;
             // The receiver is gone only when the run was stopped.
             let _ = done.send(played);
         });
@@ -170,7 +172,8 @@ async fn play_all(
         bare_signatures,
     };
     let outcomes = all.iter().map(|p| p.outcome.clone()).collect();
-    let report = Report::new(&plan.subject.name(), plan.transports, plan.seed, cost, selected, outcomes);
+    let mut report = Report::new(&plan.subject.name(), plan.transports, plan.seed, cost, selected, outcomes);
+    report.dialect = Arc::unwrap_or_clone(dialect);
     (report, all)
 }
 
@@ -189,7 +192,25 @@ fn signatures(all: &[Played]) -> (usize, usize) {
 /// How many ports are tried for a play in which a port has to come again.
 const PORTS: u32 = 6;
 
-async fn unit(world: &Arc<World>, plan: &Plan, case: &Case, transport: Transport, unique: &AtomicU64) -> Played {
+/// How the subject reads what the draft leaves open.
+async fn dialect(world: &World, plan: &Plan, unique: &AtomicU64) -> Dialect {
+    // The reference takes everything that it may take, and reads it as the examples have it.
+    if matches!(plan.subject, Subject::Reference) {
+        return Dialect::default();
+    }
+    let Some(transport) = plan.transports.first() else { return Dialect::default() };
+    let unique = unique.fetch_add(1 << 12, Ordering::Relaxed);
+    dialect::find(world, &plan.subject, *transport, Bounds { unique, rounds: 1, dialect: Arc::default() }).await
+}
+
+async fn unit(
+    world: &Arc<World>,
+    plan: &Plan,
+    case: &Case,
+    transport: Transport,
+    unique: &AtomicU64,
+    dialect: &Arc<Dialect>,
+) -> Played {
     let mut transcripts = Vec::new();
     for play in case.plays(plan.subject.clock_moves()) {
         let of = |events| Transcript { case: case.id.clone(), transport, temper: play.temper, events };
@@ -208,7 +229,8 @@ async fn unit(world: &Arc<World>, plan: &Plan, case: &Case, transport: Transport
             let mut tries = PORTS;
             loop {
                 // Another try says nothing that the subject has heard.
-                let bounds = Bounds { unique: unique.fetch_add(1 << 12, Ordering::Relaxed), rounds: plan.rounds };
+                let unique = unique.fetch_add(1 << 12, Ordering::Relaxed);
+                let bounds = Bounds { unique, rounds: plan.rounds, dialect: dialect.clone() };
                 let started = plan.subject.start(world, play.transports(transport), play.places()).await?;
                 let (transcript, port_taken) = actor::play(world, &started, case, transport, &play, bounds).await;
                 tries -= 1;

@@ -366,7 +366,12 @@ pub(crate) fn check_name(check: Option<Check>) -> Option<String> {
     check.map(|c| c.name().to_owned())
 }
 
-/// All faults that can be a subject.
+/// The faults on which nothing that needs a refusal may pass.
+pub fn evasions() -> impl Iterator<Item = &'static Fault> {
+    fault::evasions()
+}
+
+/// All faults that can be a subject, and that cases have to catch.
 pub fn faults() -> impl Iterator<Item = &'static Fault> {
     fault::faults()
 }

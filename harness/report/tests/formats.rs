@@ -103,6 +103,7 @@ fn transcript(case: &str, words: &str) -> Transcript {
                 challenges: vec![words.to_owned()],
                 challenges_cut: false,
                 retry_after: None,
+                after: 0,
                 cache_control: Vec::new(),
                 reflects: Vec::new(),
             }),

@@ -111,6 +111,18 @@ pub enum PerRequestClaim {
     Htu,
 }
 
+impl PerRequestClaim {
+    /// The name of the claim.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Jti => "jti",
+            Self::Htm => "htm",
+            Self::Htu => "htu",
+        }
+    }
+}
+
 /// What the subject should do with a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

@@ -181,7 +181,7 @@ impl Bench<'_> {
 
     /// Whether the subject shows no sign of support for the client's key, where that is its choice.
     fn key_is_unknown(&self, transcript: &Transcript) -> bool {
-        self.case.key_is_optional() && !transcript.exchanges().any(|e| is_accepted(&e.reaction))
+        self.case.key_is_optional() && !transcript.exchanges().any(|e| e.control && is_accepted(&e.reaction))
     }
 
     /// No control is needed: a subject that refuses every ClientHello breaks off the play.
@@ -217,7 +217,9 @@ impl Bench<'_> {
                 self.own(self.deviation(), reason);
             }
             Expect::Once(_) if is_accepted(&exchanged.reaction) => self.shown(),
-            Expect::Refused(refused) | Expect::Once(refused) => self.weigh_refusal(refused, exchanged, reliable),
+            Expect::Refused(refused) | Expect::Once(refused) => {
+                self.weigh_refusal(refused, transcript, exchanged, reliable)
+            }
         }
         if let Some(named) = named
             && !self.notes.contains(&named)
@@ -264,7 +266,8 @@ impl Bench<'_> {
     }
 
     /// It was not accepted: was it refused, and in the right form?
-    fn weigh_refusal(&mut self, refused: &Refused, exchanged: &Exchanged, reliable: bool) {
+    fn weigh_refusal(&mut self, refused: &Refused, transcript: &Transcript, exchanged: &Exchanged, reliable: bool) {
+        let patience = evidence::slowest_control(transcript);
         let (reaction, seen) = (&exchanged.reaction, words::reaction(&exchanged.reaction));
         let answer = match (Class::of(reaction, Some(refused)), reaction) {
             (Class::Unavailable, _) => return self.hindered(format!("instead of a refusal: {seen}")),
@@ -273,6 +276,13 @@ impl Bench<'_> {
                 return self.own(Verdict::NotTestable, reason);
             }
             (Class::NotProcessed | Class::Broken, _) if refused.or_no_answer => return self.shown(),
+            (Class::Refused | Class::RefusedOtherwise, Reaction::Answer(answer)) if answer.after > patience => {
+                let reason = format!(
+                    "a refusal after {} s, where right requests are answered at once: no server that works",
+                    answer.after
+                );
+                return self.own(Verdict::Inconclusive, reason);
+            }
             (Class::Hung, _) => {
                 self.find(REFUSAL_STATUS, Verdict::Inconclusive, format!("no answer in time: {seen}"));
                 return self.own(Verdict::Inconclusive, format!("no answer in time: {seen}"));

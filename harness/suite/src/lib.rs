@@ -11,6 +11,7 @@ pub mod bench;
 pub mod campaign;
 pub mod case;
 pub mod challenge;
+pub mod dialect;
 pub mod judge;
 pub mod load;
 pub mod outcome;

@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     adapter::Adapter,
     case::{Basis, Level, Transport},
+    dialect::Dialect,
     outcome::{Outcome, Verdict},
 };
 
@@ -209,6 +210,9 @@ pub struct Report {
     /// What the list of known failures came to, if there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline: Option<Baseline>,
+    /// How the subject reads what the draft leaves open; the suite follows it.
+    #[serde(default, skip_serializing_if = "Dialect::is_usual")]
+    pub dialect: Dialect,
     /// When the run began, in seconds since 1970; none where nobody said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started: Option<i64>,
@@ -248,6 +252,7 @@ impl Report {
             adapter: None,
             shard: None,
             baseline: None,
+            dialect: Dialect::default(),
             started: None,
             conclusion: Conclusion::of(&counts),
             counts,

@@ -218,6 +218,9 @@ pub struct Answer {
     /// The seconds of `Retry-After`, if it is a number (RFC 9110 section 10.2.3).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u64>,
+    /// For how many whole seconds the harness waited for it, where that is more than one.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub after: u64,
     /// The values of `Cache-Control`, bounded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cache_control: Vec<String>,

@@ -18,6 +18,8 @@ pub(super) struct Matrix {
     pub(super) variations: Vec<Row>,
     /// A sample of servers with two faults.
     pub(super) pairs: Vec<Pair>,
+    /// Servers that neither serve nor refuse: nothing passes on them.
+    pub(super) evasions: Vec<Evasion>,
     /// Every case with the faults that it catches.
     pub(super) cases: BTreeMap<String, Vec<String>>,
     /// How many plays it took.
@@ -38,6 +40,15 @@ pub(super) struct Row {
 }
 
 #[derive(Serialize)]
+pub(super) struct Evasion {
+    pub(super) name: String,
+    pub(super) does: String,
+    pub(super) conclusion: Conclusion,
+    /// How many cases were played on it, of which none may pass.
+    pub(super) played: usize,
+}
+
+#[derive(Serialize)]
 pub(super) struct Pair {
     pub(super) one: String,
     pub(super) other: String,
@@ -54,10 +65,11 @@ impl Matrix {
         let blamed: usize = self.variations.iter().map(|v| v.caught_by.len()).sum();
         let pairs = self.pairs.iter().filter(|p| !p.caught_by.is_empty()).count();
         format!(
-            "{caught} of {} faults caught, {kills} kills, {} variations and the reference blamed by {blamed} cases, {pairs} of {} pairs of faults caught, {} cases, {} plays, {:.1} s\n",
+            "{caught} of {} faults caught, {kills} kills, {} variations and the reference blamed by {blamed} cases, {pairs} of {} pairs of faults caught, {} servers that never refuse, {} cases, {} plays, {:.1} s\n",
             self.faults.len(),
             self.variations.len(),
             self.pairs.len(),
+            self.evasions.len(),
             self.cases.len(),
             self.plays,
             self.seconds

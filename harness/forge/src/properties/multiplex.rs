@@ -363,7 +363,7 @@ impl ProofKey {
             now: NOW + self.iat,
             exporters: &exporters,
             client: &stage().client(self.client).identity,
-            claims: PerRequest { jti: of & 1 > 0, htm: of & 2 > 0, htu: of & 4 > 0 },
+            claims: PerRequest { jti: of & 1 > 0, htm: of & 2 > 0, htu: of & 4 > 0, absolute: false },
             unique: u64::from(self.claims.unique),
             ..scene.setting()
         };

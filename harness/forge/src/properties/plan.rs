@@ -63,7 +63,7 @@ impl<'a> Arbitrary<'a> for Plan {
         let token = if pick(u, 8)? == 7 { 1 + pick(u, stage().token_rows.len())? } else { 0 };
         let mut plan = Self {
             client,
-            claims: PerRequest { jti: claims & 1 > 0, htm: claims & 2 > 0, htu: claims & 4 > 0 },
+            claims: PerRequest { jti: claims & 1 > 0, htm: claims & 2 > 0, htu: claims & 4 > 0, absolute: false },
             path,
             token,
             attack: None,

@@ -217,7 +217,13 @@ impl Steps for Bent {
 
     fn confirmation(&self, claims: &Object) -> Result<Confirmation, Refusal> {
         let read = |b: &Bend| if let Bend::Confirms(read) = b { read(claims) } else { None };
-        ByTheDraft.confirmation(claims).or_else(|refusal| self.bends.iter().find_map(read).ok_or(refusal))
+        let read =
+            ByTheDraft.confirmation(claims).or_else(|refusal| self.bends.iter().find_map(read).ok_or(refusal))?;
+        match read {
+            Confirmation::Session(_) => Ok(read),
+            _ if self.has(|b| matches!(b, Bend::RefusesUnbound)) => Err(Refusal::new(Check::Token, "")),
+            _ => Ok(read),
+        }
     }
 
     fn certificate(&self, wanted: &Thumbprint, connection: &Connection) -> Result<(), Refusal> {
@@ -346,6 +352,8 @@ impl Steps for Bent {
     fn jti_scope(&self, ath: &TokenHash, connection: &Connection) -> TokenHash {
         match self.jti_by() {
             Some(JtiBy::Everybody) => TokenHash::from_octets([0; 32]),
+            Some(JtiBy::Client) => TokenHash::from_octets(*connection.certificate.thumbprint().octets()),
+            Some(JtiBy::Connection) => TokenHash::of(&format!("{} {ath}", connection.id.0)),
             // Two that look at the same time both find nothing.
             Some(JtiBy::Race) => match self.race.run() {
                 Some(number) => TokenHash::from_octets([number; 32]),

@@ -2,6 +2,7 @@
 
 mod cache;
 mod claims;
+pub(super) mod evasion;
 mod form;
 mod handshake;
 mod header;
@@ -34,5 +35,5 @@ const fn fault(
     bends: &'static [Bend],
     caught_by: &'static [&'static str],
 ) -> Fault {
-    Fault { name, does, caught_by, not_on: &[], bends }
+    Fault { name, does, caught_by, not_on: &[], evades: false, bends }
 }

@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -16,6 +17,8 @@ pub struct Manner {
     pub http10: bool,
     /// The length of the content is not said beforehand; HTTP/1.1 then sends it in chunks.
     pub chunked: bool,
+    /// It goes out only after this time.
+    pub after: Duration,
     /// TLS over TCP: when the connection ends, it ends without close_notify.
     pub without_notify: bool,
 }

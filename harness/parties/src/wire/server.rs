@@ -364,6 +364,9 @@ async fn answer(
     if manner.without_notify {
         live.forget_notify();
     }
+    if !manner.after.is_zero() {
+        sleep(manner.after).await;
+    }
     match manner.instead {
         None => Ok(response.map(|content| AnswerBody::new(content, manner))),
         Some(Instead::Rejection) if head.version == Version::HTTP_2 => Err(h2::Reason::REFUSED_STREAM.into()),

@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use ekmcheck_suite::{
     case::{Expect, Refused},
+    dialect::HtuForm,
     play::{Connect, ProofSource, Send},
     reaction::{Class, is_about_the_request},
     transcript::{Again, Event, Reaction},
 };
 
 use super::{Actor, Stop};
+use crate::dialect::ABSOLUTE;
 
 /// How often a request goes out again whose connection ended before any of an answer came: once, as a client may (RFC 9110
 /// section 9.2.2); and one of which the subject said that it did not process it (RFC 9113 section 8.7).
@@ -28,6 +30,7 @@ const UNNAMED: u64 = 1;
 pub(super) struct Tries {
     unprocessed: u32,
     unavailable: u32,
+    late: u32,
     waited: u64,
 }
 
@@ -39,18 +42,32 @@ pub(super) fn refused(send: &Send) -> Option<&Refused> {
     }
 }
 
+/// Whether an answer took seconds.
+fn is_late(reaction: &Reaction) -> bool {
+    matches!(reaction, Reaction::Answer(answer) if answer.after > 0)
+}
+
 impl Actor<'_> {
     /// Sees to it that there is a connection to send on: the one of that name, or a new one if the subject ended it.
     pub(super) async fn ensure_open(&mut self, send: &Send) -> Result<(), Stop> {
         let link = self.link(&send.on)?;
+        if send.control && send.alter.as_deref() == Some(ABSOLUTE) && self.bounds.dialect.htu == HtuForm::Path {
+            return Err(Stop::NotTestable("the subject takes htu for a path and nothing else (A-01)".to_owned()));
+        }
+        // A control shows that the surroundings work, on whatever connection and with whatever proof.
+        let own_proof = send.proof.is_none() && send.alter.is_none() && send.changes.is_empty() && send.wire.is_none();
+        let uses_again = own_proof && !send.control && self.credentials.has_proof(link.number, send);
+        let accepted = matches!(send.expect, Expect::Accepted | Expect::Observed);
+        if uses_again && self.bounds.dialect.demands() && accepted {
+            let why = "the step uses a proof again, and the subject demands per-request claims (A-13)";
+            return Err(Stop::NotTestable(why.to_owned()));
+        }
         let ended = !link.end_is_answer() && link.connection.as_ref().is_some_and(|c| link.spent || !c.is_open());
         if !ended {
             return Ok(());
         }
         let number = link.number;
-        // A control shows that the surroundings work, on whatever connection.
-        let own_proof = send.proof.is_none() && send.alter.is_none() && send.changes.is_empty() && send.wire.is_none();
-        if own_proof && !send.control && self.credentials.has_proof(number, send) {
+        if uses_again {
             return Err(Stop::NotTestable(format!(
                 "the step uses the proof of a connection ({}) again, and the subject ended that connection",
                 send.on
@@ -75,6 +92,11 @@ impl Actor<'_> {
             Class::NotProcessed if tries.unprocessed < if ended { UNPROCESSED.0 } else { UNPROCESSED.1 } => {
                 tries.unprocessed += 1;
                 link.spent |= ended;
+                0
+            }
+            // A machine that is busy makes anybody late once.
+            Class::Refused | Class::RefusedOtherwise if is_late(reaction) && tries.late == 0 => {
+                tries.late += 1;
                 0
             }
             Class::Unavailable if tries.unavailable < UNAVAILABLE => {

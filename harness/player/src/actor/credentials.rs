@@ -1,9 +1,10 @@
 //! Tokens and proofs of a play: made once, reused as a client reuses them, or made anew where a step says so.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use ekmcheck_binding::base64url;
 use ekmcheck_forge::{
+    ForgeError,
     alteration::{Alteration, Edit},
     keys::Signing,
     mutation::{self, Mutation, Scene},
@@ -11,7 +12,8 @@ use ekmcheck_forge::{
     recipe::{self, Exporters, Made, PerRequest, RequestRecipe, Setting},
 };
 use ekmcheck_suite::{
-    case::{Case, PerRequestClaim},
+    case::{Case, Expect, PerRequestClaim},
+    dialect::Dialect,
     play::{Issue, ProofSource, Send, TokenForm},
 };
 use serde_json::{Map, Value};
@@ -35,6 +37,7 @@ pub(super) struct Credentials {
     proofs: HashMap<(usize, TokenName), String>,
     /// The last one for a token on a connection of that name.
     by_name: HashMap<(String, TokenName), String>,
+    dialect: Arc<Dialect>,
 }
 
 /// A token that introspection knows, and what it says of it.
@@ -46,7 +49,7 @@ pub(super) struct LookedUp {
 type TokenName = (String, Option<&'static str>);
 
 impl Credentials {
-    pub(super) fn new(unique: u64) -> Self {
+    pub(super) fn new(unique: u64, dialect: Arc<Dialect>) -> Self {
         Self {
             unique,
             play: unique,
@@ -55,6 +58,7 @@ impl Credentials {
             looked_up: HashMap::new(),
             proofs: HashMap::new(),
             by_name: HashMap::new(),
+            dialect,
         }
     }
 
@@ -149,7 +153,7 @@ impl Credentials {
             method: send.method.as_deref().unwrap_or("GET"),
             authority: send.authority.as_deref().unwrap_or(&link.authority),
             path: send.path.as_deref().unwrap_or("/api/resource"),
-            claims: per_request(claims),
+            claims: per_request(claims, &self.dialect),
             signing: Signing::Live,
             unique: self.unique,
             play: self.play,
@@ -158,7 +162,7 @@ impl Credentials {
         let token = match self.tokens.get(&name) {
             Some(token) => token.clone(),
             None => {
-                let token = recipe::make_token(&setting, altered).map_err(broken)?;
+                let token = recipe::make_token(&setting, altered).map_err(|e| self.unmade(&e))?;
                 self.tokens.insert(name.clone(), token.clone());
                 token
             }
@@ -168,8 +172,8 @@ impl Credentials {
             setting.bound_to = owner;
         }
         let mut made = if send.changes.is_empty() {
-            let proof = self.proof(&setting, send, altered, link, &name, &token)?;
-            recipe::make_request(&setting, token, proof, altered).map_err(broken)?
+            let proof = self.proof(&setting, case, send, altered, link, &name, &token)?;
+            recipe::make_request(&setting, token, proof, altered).map_err(|e| self.unmade(&e))?
         } else {
             changed(&setting, &send.changes, &token, links).map_err(Stop::Broken)?
         };
@@ -185,14 +189,18 @@ impl Credentials {
     fn proof(
         &mut self,
         setting: &Setting<'_>,
+        case: &Case,
         send: &Send,
         altered: Option<&'static Alteration>,
         link: &Link<'_>,
         name: &TokenName,
         token: &str,
     ) -> Result<Option<String>, Stop> {
+        let dialect = self.dialect.clone();
         let of_proof = altered.filter(|a| matches!(a.edit, Edit::Proof(_) | Edit::ProofText(_)));
-        let make = |setting: &Setting<'_>, token: &str| recipe::make_proof(setting, token, of_proof).map_err(broken);
+        let make = |setting: &Setting<'_>, token: &str| {
+            recipe::make_proof(setting, token, of_proof).map_err(|e| unmade(&e, &dialect))
+        };
         match &send.proof {
             Some(ProofSource::Absent) => Ok(None),
             Some(ProofSource::Text(text)) => Ok(Some(text.clone())),
@@ -223,7 +231,10 @@ impl Credentials {
                 Ok(Some(proof))
             }
             None => {
-                if let Some(proof) = self.proofs.get(&(link.number, name.clone())) {
+                // Where each proof serves one request, a client makes one for each; a case about such claims uses it again.
+                let accepted = send.control || matches!(send.expect, Expect::Accepted | Expect::Observed);
+                let used_up = self.dialect.demands() && (accepted || case.claims.is_empty());
+                if let Some(proof) = self.proofs.get(&(link.number, name.clone())).filter(|_| !used_up) {
                     return Ok(Some(proof.clone()));
                 }
                 let proof = make(setting, token)?;
@@ -231,6 +242,10 @@ impl Credentials {
                 Ok(Some(proof))
             }
         }
+    }
+
+    fn unmade(&self, error: &ForgeError) -> Stop {
+        unmade(error, &self.dialect)
     }
 
     fn keep(&mut self, link: &Link<'_>, send: &Send, name: &TokenName, proof: &str) {
@@ -247,8 +262,14 @@ impl Credentials {
     }
 }
 
-fn broken(error: impl std::fmt::Display) -> Stop {
-    Stop::Broken(error.to_string())
+/// Why something was not made. What is wrong by the draft's examples may be how this subject has it.
+fn unmade(error: &ForgeError, dialect: &Dialect) -> Stop {
+    match error {
+        ForgeError::NoChange(_) if !dialect.is_usual() => {
+            Stop::NotTestable(format!("{error}: this is how the subject has it ({})", dialect.words()))
+        }
+        other => Stop::Broken(other.to_string()),
+    }
 }
 
 /// What these changes are about: a per-request claim, if one is at stake, or the one thing that is changed.

@@ -74,6 +74,7 @@ fn kept(sent: &Ready, answer: &wire::Answer) -> Answer {
         challenges: texts("www-authenticate"),
         challenges_cut: challenges().count() > CHALLENGES.0 || challenges().any(|value| value.len() > CHALLENGES.1),
         retry_after,
+        after: Some(answer.elapsed.as_secs()).filter(|seconds| *seconds > 1).unwrap_or_default(),
         cache_control: texts("cache-control"),
         reflects: sent.reflected_in(answer),
     }

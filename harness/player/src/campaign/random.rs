@@ -71,7 +71,7 @@ impl Mutant {
 
     pub(super) fn per_request(&self) -> PerRequest {
         let [jti, htm, htu] = self.claims;
-        PerRequest { jti, htm, htu }
+        PerRequest { jti, htm, htu, absolute: false }
     }
 
     /// Names of the claims, for reports.

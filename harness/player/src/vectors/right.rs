@@ -37,7 +37,7 @@ pub(super) fn plans() -> Vec<Plan> {
         plan.entry(entry_of("rs.alg-fits-key", "2.3.1", May, Draft)).row("LIB-A07").row("LIB-B10")
     });
     let mut all = Plan::accepted("per-request-claims", "A right proof with `jti`, `htm` and `htu` for this request.");
-    all.claims = PerRequest { jti: true, htm: true, htu: true };
+    all.claims = PerRequest { jti: true, htm: true, htu: true, absolute: false };
     // It keeps whatever a proof can keep.
     all.requirements = OFFLINE.into_iter().filter(|id| *id != all.entry.requirement).collect();
     usual.into_iter().chain(free).chain([all.row("LIB-B03")]).collect()

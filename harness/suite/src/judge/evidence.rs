@@ -1,6 +1,6 @@
 //! What a verdict on an exchange rests on.
 
-use crate::transcript::{Event, Exchanged, Transcript};
+use crate::transcript::{Event, Exchanged, Reaction, Transcript};
 
 use super::is_accepted;
 
@@ -18,4 +18,14 @@ pub(super) fn around(transcript: &Transcript, place: usize) -> Vec<usize> {
 
 fn accepted(exchanged: &Exchanged) -> bool {
     is_accepted(&exchanged.reaction)
+}
+
+/// How long a refusal may take, in seconds: as long as the right requests of the play, and two more for a busy machine.
+pub(super) fn slowest_control(transcript: &Transcript) -> u64 {
+    let after = |e: &Exchanged| match &e.reaction {
+        Reaction::Answer(answer) if e.control && accepted(e) => Some(answer.after + 2),
+        _ => None,
+    };
+    // Without a control there is nothing to compare with.
+    transcript.exchanges().filter_map(after).max().unwrap_or(u64::MAX)
 }

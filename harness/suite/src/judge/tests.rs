@@ -76,6 +76,7 @@ fn sent(control: bool, expect: Expect, status: u16, challenge: &str, ekm: &str) 
             challenges,
             challenges_cut: false,
             retry_after: None,
+            after: 0,
             cache_control: vec![],
             reflects: vec![],
         }),

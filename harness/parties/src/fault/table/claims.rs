@@ -329,12 +329,6 @@ pub(super) const TABLE: &[Fault] = &[
         &["rs.jti.after-the-iat-window"],
     ),
     fault(
-        "jti-of-everybody",
-        "keeps one list of jti for all clients",
-        &[Bend::Jti(JtiBy::Everybody)],
-        &["rs.jti.same-jti-other-client"],
-    ),
-    fault(
         "jti-folded",
         "compares jti without regard to case, white space and Unicode normal form",
         &[Bend::Jti(JtiBy::Folded)],

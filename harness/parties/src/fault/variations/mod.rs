@@ -3,7 +3,8 @@
 mod answers;
 mod checks;
 mod connections;
+mod dialects;
 
 use super::Variation;
 
-pub(super) const ALL: &[&[Variation]] = &[checks::TABLE, connections::TABLE, answers::TABLE];
+pub(super) const ALL: &[&[Variation]] = &[checks::TABLE, connections::TABLE, answers::TABLE, dialects::TABLE];

@@ -219,6 +219,9 @@ async fn exchange(request: RequestResolver<h3_quinn::Connection, Bytes>, live: A
         Err(_) => (bare(StatusCode::REQUEST_TIMEOUT), Manner::default()),
     };
     let (response, manner) = response;
+    if !manner.after.is_zero() {
+        tokio::time::sleep(manner.after).await;
+    }
     match manner.instead {
         None => {}
         Some(instead) => {
