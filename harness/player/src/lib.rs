@@ -11,6 +11,7 @@ mod actor;
 pub mod adapter;
 pub mod bench;
 pub mod campaign;
+pub mod children;
 mod fingerprint;
 mod floor;
 pub mod keylog;
