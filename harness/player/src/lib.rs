@@ -14,6 +14,7 @@ pub mod campaign;
 pub mod children;
 mod fingerprint;
 mod floor;
+mod jump;
 pub mod keylog;
 pub mod network;
 mod own;
@@ -23,6 +24,7 @@ pub mod serve;
 pub mod subject;
 pub mod tap;
 pub mod vectors;
+mod watch;
 pub mod workbench;
 pub mod world;
 

@@ -15,6 +15,8 @@ use tokio::{
     time::{Instant, timeout},
 };
 
+use crate::children::Leash;
+
 /// The longest token that is taken, in octets: more than any server takes in a field.
 const LONGEST: u64 = 16 * 1024;
 /// The longest that the command may take.
@@ -73,14 +75,11 @@ impl TokenCommand {
     }
 
     async fn ask(&self, program: &str, arguments: &[String]) -> Result<String, String> {
-        let mut child = Command::new(program)
-            .args(arguments)
-            .current_dir(&self.directory)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
-            .kill_on_drop(true)
-            .spawn()
+        let mut command = Command::new(program);
+        command.args(arguments).current_dir(&self.directory).kill_on_drop(true);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        // Whatever it started ends with it, at its end or at ours.
+        let (mut child, _leash) = Leash::start(&mut command)
             .map_err(|e| format!("cannot be started in {}: {e}", self.directory.display()))?;
         let mut text = Vec::new();
         if let Some(stdout) = child.stdout.take() {

@@ -13,12 +13,13 @@ use ekmcheck_suite::{
     case::{Case, Transport},
     judge::judge,
     outcome::Outcome,
+    play::Play,
     report::{Cost, Report, Unit},
     requirement::Ledger,
     transcript::{Event, Transcript},
 };
 use tokio::{
-    sync::{Semaphore, mpsc},
+    sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, Semaphore, mpsc},
     task::JoinSet,
 };
 
@@ -26,9 +27,14 @@ use crate::{
     Local,
     actor::{self, Bounds},
     floor,
+    jump::{Reading, jump},
     subject::Subject,
+    watch::{Underway, Watch},
     world::World,
 };
+
+/// Why a run ended early that somebody ended.
+const INTERRUPTED: &str = "interrupted";
 
 /// The longest that one way through a case may take, and what is added to it for each request that is repeated.
 const PLAY: Duration = Duration::from_secs(30);
@@ -87,7 +93,8 @@ pub struct Played {
 }
 
 /// Plays all cases of the plan. `progress` is called with each as it finishes, in no particular order. If `stop` gives a
-/// sign, nothing more is begun, and what finished is kept.
+/// sign, the process of the subject ends, or the subject answers nothing any more, then nothing more is begun, and what
+/// finished is kept; the report says why.
 pub fn run<'a>(
     world: Arc<World>,
     plan: Plan,
@@ -117,36 +124,48 @@ async fn play_all(
     let selected = units.len();
     let permits = Arc::new(Semaphore::new(plan.jobs.max(1)));
     let unique = Arc::new(AtomicU64::new((plan.seed << 20).wrapping_add(plan.subject.first_number(&world))));
+    let underway = Underway::default();
+    let mut watch = Watch::of(&plan.subject, &world, &underway);
     let (done, mut finished) = mpsc::unbounded_channel();
     let mut tasks = JoinSet::new();
     for (case, transport) in units {
-        let (world, plan, permits, unique, done) =
-            (world.clone(), plan.clone(), permits.clone(), unique.clone(), done.clone());
+        let (world, plan, permits, unique, done, underway) =
+            (world.clone(), plan.clone(), permits.clone(), unique.clone(), done.clone(), underway.clone());
         tasks.spawn(async move {
             let Ok(_permit) = permits.acquire().await else { return };
             let Some(case) = plan.cases.get(case) else { return };
+            let place = underway.enter(format!("{} on {}", case.id, transport.name()));
             let played = unit(&world, &plan, case, transport, &unique).await;
+            drop(place);
             // The receiver is gone only when the run was stopped.
             let _ = done.send(played);
         });
     }
     drop(done);
     let mut all = Vec::with_capacity(selected);
-    loop {
-        tokio::select! {
-            received = finished.recv() => match received {
-                Some(played) => {
-                    progress(&played);
-                    all.push(played);
+    let mut unfinished = None;
+    while unfinished.is_none() {
+        unfinished = tokio::select! {
+            received = finished.recv() => {
+                let Some(played) = received else { break };
+                match watch.counts(&played) {
+                    Err(why) => Some(why),
+                    Ok(()) => {
+                        progress(&played);
+                        let ends = tokio::select! {
+                            ends = watch.after(&world, &played) => ends,
+                            () = &mut stop => Some(INTERRUPTED.to_owned()),
+                        };
+                        all.push(played);
+                        ends
+                    }
                 }
-                None => break,
-            },
-            () = &mut stop => {
-                tasks.abort_all();
-                break;
             }
-        }
+            () = &mut stop => Some(INTERRUPTED.to_owned()),
+            why = watch.ended() => Some(why),
+        };
     }
+    tasks.abort_all();
     let seconds = begun.elapsed().as_secs_f64();
     all.sort_by(|a, b| (&a.outcome.id, a.outcome.transport).cmp(&(&b.outcome.id, b.outcome.transport)));
     let transcripts = || all.iter().flat_map(|p| &p.transcripts);
@@ -170,7 +189,9 @@ async fn play_all(
         bare_signatures,
     };
     let outcomes = all.iter().map(|p| p.outcome.clone()).collect();
-    let report = Report::new(&plan.subject.name(), plan.transports, plan.seed, cost, selected, outcomes);
+    let mut report = Report::new(&plan.subject.name(), plan.transports, plan.seed, cost, selected, outcomes);
+    // What ended with the last case cost nothing.
+    report.unfinished = unfinished.filter(|_| report.counts.not_executed > 0);
     (report, all)
 }
 
@@ -204,7 +225,8 @@ async fn unit(world: &Arc<World>, plan: &Plan, case: &Case, transport: Transport
         if let Some(tap) = &world.controls.tap {
             tap.next_play();
         }
-        let played = async {
+        let _turn = turn(&plan.subject, &play).await;
+        let played = async || {
             let mut tries = PORTS;
             loop {
                 // Another try says nothing that the subject has heard.
@@ -219,15 +241,55 @@ async fn unit(world: &Arc<World>, plan: &Plan, case: &Case, transport: Transport
         };
         let broken = |why: String| of(vec![Event::Broken(why)]);
         let repeated = REPEATED * play.repeated().min(u32::from(u16::MAX));
-        let limit = PLAY + repeated + world.controls.pace.longer(&play, plan.jobs);
-        transcripts.push(match tokio::time::timeout(limit, played).await {
-            Ok(Ok(transcript)) => transcript,
-            Ok(Err(why)) => broken(format!("the subject did not start: {why}")),
-            Err(_) => broken(format!("not finished within {} s", limit.as_secs())),
-        });
+        let limit = PLAY + repeated + world.controls.pace.longer(&play, plan.jobs) + restarts(&plan.subject, &play);
+        let since = Instant::now();
+        for last in [false, true] {
+            let before = Reading::now(&world.clock, since);
+            let transcript = match tokio::time::timeout(limit, played()).await {
+                Ok(Ok(transcript)) => transcript,
+                Ok(Err(why)) => broken(format!("the subject did not start: {why}")),
+                Err(_) => broken(format!("not finished within {} s", limit.as_secs())),
+            };
+            // A subject that is started here has a clock of its own, which the machine's does not move.
+            let jumped = jump(before, Reading::now(&world.clock, since)).filter(|_| is_elsewhere(&plan.subject));
+            match jumped {
+                None => transcripts.push(transcript),
+                Some(_) if !last => continue,
+                Some(seconds) => transcripts.push(broken(format!("this machine's clock was moved by {seconds} s"))),
+            }
+            break;
+        }
         drop(connections);
     }
     Played { outcome: judge(case, &plan.ledger, transport, &transcripts), transcripts }
+}
+
+fn is_elsewhere(subject: &Subject) -> bool {
+    matches!(subject, Subject::Network(_))
+}
+
+/// A play that starts the subject anew has it alone, as it would end the connections of all others.
+async fn turn(subject: &Subject, play: &Play) -> Option<Turn> {
+    let Subject::Network(target) = subject else { return None };
+    let turn = target.hand.as_ref()?.turn.clone();
+    Some(match play.restarts() {
+        0 => Turn::Shared(turn.read_owned().await),
+        _ => Turn::Alone(turn.write_owned().await),
+    })
+}
+
+/// Held for as long as a play goes on.
+#[expect(dead_code, reason = "held, and never looked at")]
+enum Turn {
+    Shared(OwnedRwLockReadGuard<()>),
+    Alone(OwnedRwLockWriteGuard<()>),
+}
+
+/// The longest that starting the subject anew may take in a play.
+fn restarts(subject: &Subject, play: &Play) -> Duration {
+    let Subject::Network(target) = subject else { return Duration::ZERO };
+    let once = target.hand.as_ref().map_or(Duration::ZERO, |hand| hand.process.restart_takes());
+    once * u32::try_from(play.restarts()).unwrap_or(u32::MAX)
 }
 
 /// Index of a case and a transport, in an order that depends on the seed alone.

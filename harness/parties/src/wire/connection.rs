@@ -75,8 +75,8 @@ impl Sender {
     ///
     /// # Errors
     ///
-    /// [`WireError::NotExpressible`] before anything is sent; [`WireError::Refused`] if the server ended the connection
-    /// with a TLS alert; [`WireError::Timeout`] or [`WireError::Http`] otherwise.
+    /// [`WireError::NotExpressible`] before anything is sent; [`WireError::NotAgreed`] if the answer is in another version
+    /// of HTTP; [`WireError::Refused`] if the server ended the connection with a TLS alert; [`WireError::Timeout`] or [`WireError::Http`] otherwise.
     pub fn send(&self, request: OutgoingRequest) -> Boxed<'_, Result<Answer, WireError>> {
         self.send_with(request, &[])
     }
@@ -96,7 +96,7 @@ impl Sender {
             match &self.over {
                 Over::Http1(sender, control) => {
                     let request = express(request, Alpn::Http1, ready)?.map(Payload::into_body);
-                    over_http1(sender, request).await.map_err(|error| failure(control, &error))
+                    over_http1(sender, request).await.map_err(|error| failure(control, &error))?.ok_or_else(not_http11)
                 }
                 Over::Http2(sender, control) => {
                     let request = express(request, Alpn::Http2, ready)?.map(Payload::into_body);
@@ -147,15 +147,23 @@ fn express(
     Ok(request)
 }
 
+/// The answer; none if it is not in HTTP/1.1.
 async fn over_http1(
     sender: &tokio::sync::Mutex<http1::SendRequest<OutgoingBody>>,
     request: Request<OutgoingBody>,
-) -> hyper::Result<Answer> {
+) -> hyper::Result<Option<Answer>> {
     // Held until the answer has been read: the next request has to wait for that anyway.
     let mut sender = sender.lock().await;
     sender.ready().await?;
     let start = Instant::now();
-    receive(start, sender.send_request(request).await?).await
+    let response = sender.send_request(request).await?;
+    let as_spoken = response.version() == http::Version::HTTP_11;
+    let answer = receive(start, response).await?;
+    Ok(as_spoken.then_some(answer))
+}
+
+fn not_http11() -> WireError {
+    WireError::NotAgreed("HTTP/1.1 was spoken, and the server answered in HTTP/1.0".to_owned())
 }
 
 async fn over_http2(

@@ -68,6 +68,8 @@ pub(super) fn reaction(sent: &Ready, answer: Result<wire::Answer, WireError>) ->
             }))
         }
         Err(WireError::NotExpressible(what)) => Err(Stop::NotTestable(format!("cannot be sent: {what}"))),
+        // What was to be spoken is not.
+        Err(error @ WireError::NotAgreed(_)) => Err(Stop::Broken(error.to_string())),
         Err(error) => Ok(Reaction::Nothing(error.to_string())),
     }
 }

@@ -183,6 +183,11 @@ fn counts(out: &mut String, report: &Report, style: Style) {
             counts.applicable, counts.executed, counts.not_testable, counts.not_executed
         ),
     );
+    if let Some(why) = &report.unfinished {
+        for said in why.lines() {
+            line(out, &format!("  {}{}{}", style.doubtful, plain(said), style.reset));
+        }
+    }
     if let Some(shard) = &report.shard {
         let Shard { number, of, elsewhere } = shard;
         line(
