@@ -19,9 +19,10 @@ use ekmcheck_suite::{
 use matrix::{Matrix, Pair, Row};
 
 use crate::{
-    Trouble,
+    INCOMPLETE, Trouble,
     args::{SelftestArgs, jobs},
     print, run, scenarios,
+    signals::Stop,
 };
 
 struct Bench {
@@ -29,9 +30,14 @@ struct Bench {
     cases: Arc<Vec<Case>>,
     ledger: Arc<Ledger>,
     jobs: usize,
+    stop: Stop,
 }
 
-/// Plays all faults and variations; returns 0 if the suite sees what it should and blames nobody else, else 1.
+/// It was asked to end, and what was being played says nothing.
+struct Stopped;
+
+/// Plays all faults and variations; returns 0 if the suite sees what it should and blames nobody else, else 1, or 3 where it
+/// was ended before and found nothing so far.
 pub(crate) fn selftest(args: &SelftestArgs) -> Result<u8, Trouble> {
     let begun = std::time::Instant::now();
     let all = scenarios::all(None)?;
@@ -44,7 +50,7 @@ pub(crate) fn selftest(args: &SelftestArgs) -> Result<u8, Trouble> {
             ekmcheck_suite::load::suggestion(name, known)
         )));
     }
-    let whole = args.fault.is_empty();
+    let stop = Stop::on_signals()?;
     run::writable(&args.report, "kill-matrix.json")?;
     let matrix = run::runtime()?.block_on(async {
         let bench = Bench {
@@ -52,10 +58,12 @@ pub(crate) fn selftest(args: &SelftestArgs) -> Result<u8, Trouble> {
             cases: Arc::new(all.cases),
             ledger: Arc::new(all.ledger),
             jobs: jobs(args.jobs),
+            stop,
         };
         let mut matrix = Matrix {
             ekmcheck: env!("CARGO_PKG_VERSION").to_owned(),
             draft: ekmcheck_suite::report::DRAFT.to_owned(),
+            unfinished: None,
             findings: [bench.ledger.lint(&bench.cases), all.register.lint(&bench.cases)].concat(),
             faults: Vec::new(),
             variations: Vec::new(),
@@ -64,27 +72,9 @@ pub(crate) fn selftest(args: &SelftestArgs) -> Result<u8, Trouble> {
             plays: 0,
             seconds: 0.0,
         };
-        // Who asks for some faults is at work on them, and has not the minutes that all right servers take.
-        let turn = |turn, on_all| if args.all_transports { Pick::All } else { Pick::Turn(turn, on_all) };
-        let thorough = if whole { Pick::All } else { turn(0, Arc::default()) };
-        bench.right(Subject::Reference, thorough.clone(), &mut matrix).await;
-        for variation in variations().filter(|_| whole) {
-            bench.right(Subject::Variation(variation), thorough.clone(), &mut matrix).await;
-        }
-        for (number, fault) in chosen.iter().enumerate() {
-            let named: BTreeSet<String> = fault.caught_by.iter().map(|c| (*c).to_owned()).collect();
-            let cases = match args.named {
-                true => Arc::new(bench.cases.iter().filter(|c| named.contains(&c.id)).cloned().collect()),
-                false => bench.cases.clone(),
-            };
-            let (report, _) = bench.play(Subject::Fault(fault), turn(number, Arc::new(named)), &cases).await;
-            bench.caught(fault, &report, &mut matrix);
-        }
-        for (one, other) in pairs(&chosen).filter(|_| whole) {
-            bench.pair(one, other, &mut matrix).await;
-        }
-        if whole {
-            bench.unkilled(&mut matrix);
+        if bench.all(args, &chosen, &mut matrix).await.is_err() {
+            let (done, all) = (matrix.faults.len(), chosen.len());
+            matrix.unfinished = Some(format!("interrupted after {done} of {all} faults"));
         }
         Ok::<_, Trouble>(matrix)
     })?;
@@ -96,9 +86,16 @@ pub(crate) fn selftest(args: &SelftestArgs) -> Result<u8, Trouble> {
         out.push_str(&format!("\x1b[31mfinding\x1b[0m  {finding}\n"));
     }
     out.push_str(&matrix.numbers());
+    if let Some(why) = &matrix.unfinished {
+        out.push_str(&format!("not all was played: {why}\n"));
+    }
     out.push_str(&format!("matrix: {} and kill-matrix.md\n", args.report.join("kill-matrix.json").display()));
     print(&out);
-    Ok(u8::from(!matrix.findings.is_empty()))
+    Ok(match matrix.unfinished {
+        _ if !matrix.findings.is_empty() => 1,
+        Some(_) => INCOMPLETE,
+        None => 0,
+    })
 }
 
 /// How many pairs of faults are a sample.
@@ -112,7 +109,40 @@ fn pairs<'a>(faults: &'a [&'static Fault]) -> impl Iterator<Item = (&'static Fau
 }
 
 impl Bench {
-    async fn play(&self, subject: Subject, pick: Pick, cases: &Arc<Vec<Case>>) -> (Report, Vec<Played>) {
+    /// Everything that was asked for, in this order; what came of it so far is in the matrix if it is ended before.
+    async fn all(&self, args: &SelftestArgs, chosen: &[&'static Fault], matrix: &mut Matrix) -> Result<(), Stopped> {
+        let whole = args.fault.is_empty();
+        // Who asks for some faults is at work on them, and has not the minutes that all right servers take.
+        let turn = |turn, on_all| if args.all_transports { Pick::All } else { Pick::Turn(turn, on_all) };
+        let thorough = if whole { Pick::All } else { turn(0, Arc::default()) };
+        self.right(Subject::Reference, thorough.clone(), matrix).await?;
+        for variation in variations().filter(|_| whole) {
+            self.right(Subject::Variation(variation), thorough.clone(), matrix).await?;
+        }
+        for (number, fault) in chosen.iter().enumerate() {
+            let named: BTreeSet<String> = fault.caught_by.iter().map(|c| (*c).to_owned()).collect();
+            let cases = match args.named {
+                true => Arc::new(self.cases.iter().filter(|c| named.contains(&c.id)).cloned().collect()),
+                false => self.cases.clone(),
+            };
+            let (report, _) = self.play(Subject::Fault(fault), turn(number, Arc::new(named)), &cases).await?;
+            self.caught(fault, &report, matrix);
+        }
+        for (one, other) in pairs(chosen).filter(|_| whole) {
+            self.pair(one, other, matrix).await?;
+        }
+        if whole {
+            self.unkilled(matrix);
+        }
+        Ok(())
+    }
+
+    async fn play(
+        &self,
+        subject: Subject,
+        pick: Pick,
+        cases: &Arc<Vec<Case>>,
+    ) -> Result<(Report, Vec<Played>), Stopped> {
         let plan = Plan {
             subject,
             cases: cases.clone(),
@@ -124,12 +154,14 @@ impl Bench {
             rounds: 12,
             measure_floor: false,
         };
-        ekmcheck_player::run::run(self.world.clone(), plan, |_| {}, std::future::pending()).await
+        let played = ekmcheck_player::run::run(self.world.clone(), plan, |_| {}, self.stop.given()).await;
+        // Half of a run would say that a fault is not caught.
+        if self.stop.is_given() { Err(Stopped) } else { Ok(played) }
     }
 
     /// A right server: nothing may blame it, and every case must come to a conclusion.
-    async fn right(&self, subject: Subject, pick: Pick, matrix: &mut Matrix) {
-        let (report, played) = self.play(subject.clone(), pick, &self.cases).await;
+    async fn right(&self, subject: Subject, pick: Pick, matrix: &mut Matrix) -> Result<(), Stopped> {
+        let (report, played) = self.play(subject.clone(), pick, &self.cases).await?;
         matrix.plays += report.cost.plays;
         let mut blames: Vec<&Outcome> =
             report.cases.iter().filter(|o| !matches!(o.verdict, Verdict::Pass | Verdict::Observed)).collect();
@@ -163,6 +195,7 @@ impl Bench {
                 caught_by: blames.iter().map(|o| o.id.clone()).collect(),
             });
         }
+        Ok(())
     }
 
     fn caught(&self, fault: &'static Fault, report: &Report, matrix: &mut Matrix) {
@@ -206,10 +239,10 @@ impl Bench {
     }
 
     /// A server with two faults must be caught by some case that is named for one of them.
-    async fn pair(&self, one: &'static Fault, other: &'static Fault, matrix: &mut Matrix) {
+    async fn pair(&self, one: &'static Fault, other: &'static Fault, matrix: &mut Matrix) -> Result<(), Stopped> {
         let named = |c: &&Case| [one, other].iter().any(|f| f.caught_by.contains(&c.id.as_str()));
         let cases = Arc::new(self.cases.iter().filter(named).cloned().collect::<Vec<_>>());
-        let (report, _) = self.play(Subject::Pair(one, other), Pick::Turn(0, Arc::default()), &cases).await;
+        let (report, _) = self.play(Subject::Pair(one, other), Pick::Turn(0, Arc::default()), &cases).await?;
         matrix.plays += report.cost.plays;
         let caught_by: Vec<String> = report.cases.iter().filter(|o| self.kills(o)).map(|o| o.id.clone()).collect();
         if caught_by.is_empty() {
@@ -221,6 +254,7 @@ impl Bench {
             named: cases.len(),
             caught_by,
         });
+        Ok(())
     }
 
     /// A kill counts only by a requirement that the case is about: a server that answers 403 must not make all checks

@@ -174,7 +174,10 @@ mod tests {
         let broken = || Event::Broken("time is over".to_owned());
         let not_testable = || Event::NotTestable("no second node".to_owned());
         assert_eq!(is_silent(&[transcript(vec![broken()]), transcript(vec![broken()])]), Some(true));
-        assert_eq!(is_silent(&[transcript(vec![broken()]), transcript(vec![Event::Interim(100), broken()])]), Some(false));
+        assert_eq!(
+            is_silent(&[transcript(vec![broken()]), transcript(vec![Event::Interim(100), broken()])]),
+            Some(false)
+        );
         assert_eq!(is_silent(&[transcript(vec![not_testable()])]), None);
         assert_eq!(is_silent(&[]), None);
     }

@@ -156,7 +156,10 @@ impl ClientTls {
     fn agreed(&self, established: &Established) -> Result<(), WireError> {
         let Established { version, alpn, .. } = established;
         if *version != self.version {
-            return Err(WireError::NotAgreed(format!("{:?} was offered, and the server took {version:?}", self.version)));
+            return Err(WireError::NotAgreed(format!(
+                "{:?} was offered, and the server took {version:?}",
+                self.version
+            )));
         }
         match (self.alpn, alpn) {
             (Alpn::Http1, None) => Ok(()),
