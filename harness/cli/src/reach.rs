@@ -62,7 +62,7 @@ pub(crate) fn permitted(addresses: Vec<IpAddr>, allow_remote: bool) -> Result<Ve
     let allowed: Vec<IpAddr> = addresses.into_iter().filter(allowed).collect();
     match first.filter(|_| allowed.is_empty()) {
         Some(ip) => Err(format!(
-            "{ip} is on another machine, and thousands of odd requests would go there\n  mend: if it is yours, allow it with allow_remote in [target], or --allow-remote"
+            "{ip} is on another machine, and thousands of odd requests would go there\n  mend: if it is yours, allow it with --allow-remote, or allow_remote in [target]"
         )),
         None => Ok(allowed),
     }

@@ -32,9 +32,44 @@ pub(crate) fn jump(before: Reading, after: Reading) -> Option<i64> {
     (ahead.saturating_abs() > TOLERATED).then_some(ahead)
 }
 
+/// What playing comes to while the clock goes as it should: where it jumped, it is played once more.
+///
+/// # Errors
+/// The seconds of the second jump.
+pub(crate) async fn undisturbed<T, F: Future<Output = T>>(
+    mut read: impl FnMut() -> Reading,
+    mut play: impl FnMut() -> F,
+) -> Result<T, i64> {
+    let before = read();
+    let played = play().await;
+    if jump(before, read()).is_none() {
+        return Ok(played);
+    }
+    let before = read();
+    let played = play().await;
+    jump(before, read()).map_or(Ok(played), Err)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn what_a_jump_touched_is_played_once_more() {
+        // The clock is ahead by so much after each reading; the steady one stands.
+        async fn played(ahead: &[i64]) -> (Result<u32, i64>, u32) {
+            let (mut ahead, mut plays) = (ahead.iter(), 0);
+            let read = || Reading { told: *ahead.next().unwrap(), steady: Duration::ZERO };
+            let done = undisturbed(read, || {
+                plays += 1;
+                std::future::ready(plays)
+            });
+            (done.await, plays)
+        }
+        assert_eq!(played(&[0, 0]).await, (Ok(1), 1));
+        assert_eq!(played(&[0, 100, 100, 100]).await, (Ok(2), 2));
+        assert_eq!(played(&[0, 100, 100, 40]).await, (Err(-60), 2));
+    }
 
     #[test]
     fn two_clocks_that_go_alike_are_no_jump_and_one_that_was_set_is() {

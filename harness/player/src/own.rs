@@ -120,4 +120,22 @@ mod tests {
         assert!(token_in(b"one\ntwo").unwrap_err().contains("character 3"));
         assert!(token_in(b"\xff").unwrap_err().contains("UTF-8"));
     }
+
+    #[tokio::test]
+    #[cfg(target_os = "linux")]
+    async fn what_the_command_leaves_behind_is_ended() {
+        let folder = std::env::temp_dir().join(format!("ekmcheck-own-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let script = "sleep 1000 >/dev/null & echo $! > left; echo token";
+        let command = ["sh", "-c", script].map(str::to_owned).to_vec();
+        let tokens = TokenCommand::new(command, folder.clone(), BTreeMap::new());
+        assert_eq!(tokens.ask("sh", &tokens.command[1..]).await, Ok("token".to_owned()));
+        let left = std::fs::read_to_string(folder.join("left")).unwrap();
+        // Its new parent may not have noticed yet.
+        let state = || std::fs::read_to_string(format!("/proc/{}/stat", left.trim())).unwrap_or_default();
+        while !state().is_empty() && !state().contains(") Z ") {
+            tokio::task::yield_now().await;
+        }
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
 }

@@ -27,7 +27,7 @@ use crate::{
     Local,
     actor::{self, Bounds},
     floor,
-    jump::{Reading, jump},
+    jump::{Reading, undisturbed},
     subject::Subject,
     watch::{Underway, Watch},
     world::World,
@@ -226,13 +226,14 @@ async fn unit(world: &Arc<World>, plan: &Plan, case: &Case, transport: Transport
             tap.next_play();
         }
         let _turn = turn(&plan.subject, &play).await;
-        let played = async || {
+        let steps = &play;
+        let played = || async move {
             let mut tries = PORTS;
             loop {
                 // Another try says nothing that the subject has heard.
                 let bounds = Bounds { unique: unique.fetch_add(1 << 12, Ordering::Relaxed), rounds: plan.rounds };
-                let started = plan.subject.start(world, play.transports(transport), play.places()).await?;
-                let (transcript, port_taken) = actor::play(world, &started, case, transport, &play, bounds).await;
+                let started = plan.subject.start(world, steps.transports(transport), steps.places()).await?;
+                let (transcript, port_taken) = actor::play(world, &started, case, transport, steps, bounds).await;
                 tries -= 1;
                 if !port_taken || tries == 0 {
                     return Ok::<_, String>(transcript);
@@ -242,30 +243,25 @@ async fn unit(world: &Arc<World>, plan: &Plan, case: &Case, transport: Transport
         let broken = |why: String| of(vec![Event::Broken(why)]);
         let repeated = REPEATED * play.repeated().min(u32::from(u16::MAX));
         let limit = PLAY + repeated + world.controls.pace.longer(&play, plan.jobs) + restarts(&plan.subject, &play);
-        let since = Instant::now();
-        for last in [false, true] {
-            let before = Reading::now(&world.clock, since);
-            let transcript = match tokio::time::timeout(limit, played()).await {
+        let (played, broken) = (&played, &broken);
+        let bounded = || async move {
+            match tokio::time::timeout(limit, played()).await {
                 Ok(Ok(transcript)) => transcript,
                 Ok(Err(why)) => broken(format!("the subject did not start: {why}")),
                 Err(_) => broken(format!("not finished within {} s", limit.as_secs())),
-            };
-            // A subject that is started here has a clock of its own, which the machine's does not move.
-            let jumped = jump(before, Reading::now(&world.clock, since)).filter(|_| is_elsewhere(&plan.subject));
-            match jumped {
-                None => transcripts.push(transcript),
-                Some(_) if !last => continue,
-                Some(seconds) => transcripts.push(broken(format!("this machine's clock was moved by {seconds} s"))),
             }
-            break;
-        }
+        };
+        let since = Instant::now();
+        transcripts.push(match &plan.subject {
+            Subject::Network(_) => undisturbed(|| Reading::now(&world.clock, since), bounded)
+                .await
+                .unwrap_or_else(|seconds| broken(format!("this machine's clock was moved by {seconds} s"))),
+            // It has a clock of its own, which the machine's does not move.
+            _ => bounded().await,
+        });
         drop(connections);
     }
     Played { outcome: judge(case, &plan.ledger, transport, &transcripts), transcripts }
-}
-
-fn is_elsewhere(subject: &Subject) -> bool {
-    matches!(subject, Subject::Network(_))
 }
 
 /// A play that starts the subject anew has it alone, as it would end the connections of all others.
