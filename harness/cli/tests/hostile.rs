@@ -388,8 +388,11 @@ fn kept_verdicts(scratch: &Scratch) -> Vec<String> {
 
 #[test]
 fn a_server_that_answers_in_http10_does_not_speak_http11() {
-    let scratch =
-        planned("http10", |stream, _| say(stream, "HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n") && false, usize::MAX);
+    let deed: Deed = |stream, _| {
+        say(stream, "HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n");
+        false
+    };
+    let scratch = planned("http10", deed, usize::MAX);
     scratch.ekmcheck(&["doctor", "plan.toml"]).ends_with(2).says(&["answered in HTTP/1.0", "has to speak HTTP/1.1"]);
     scratch.ekmcheck(&[&SOME[..], &["rs.accept.valid"]].concat()).ends_with(3);
     assert_eq!(kept_verdicts(&scratch), ["inconclusive"]);

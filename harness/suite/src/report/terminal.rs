@@ -184,8 +184,9 @@ fn counts(out: &mut String, report: &Report, style: Style) {
         ),
     );
     if let Some(why) = &report.unfinished {
-        for said in why.lines() {
-            line(out, &format!("  {}{}{}", style.doubtful, plain(said), style.reset));
+        for (at, said) in why.lines().enumerate() {
+            let begin = if at == 0 { "not all was played: " } else { "" };
+            line(out, &format!("  {}{begin}{}{}", style.doubtful, plain(said), style.reset));
         }
     }
     if let Some(shard) = &report.shard {

@@ -80,7 +80,7 @@ fn a_port_that_was_taken_meanwhile_is_chosen_anew() {
     let plan = scratch.plan("{port}", LISTENS, "");
     let (_held, taken) = holder();
     let mut ports = vec![taken];
-    let running = go(&plan, || Ok(ports.pop().map_or_else(|| free_port().unwrap(), |port| port))).unwrap();
+    let running = go(&plan, || Ok(ports.pop().unwrap_or_else(|| free_port().unwrap()))).unwrap();
     assert_ne!(running.tcp.port(), taken);
     // There is an end to that.
     let mut tries = 0;
