@@ -193,7 +193,8 @@ pub(crate) fn exporter(args: &ExporterArgs) -> Result<u8, Trouble> {
 fn resolved(target: &str, allow_remote: bool, over_udp: bool) -> Result<(String, SocketAddr), Trouble> {
     let trouble = |what: String| Trouble::Given(format!("{target}: {what}"));
     let form = "\n  mend: give HOST:PORT, such as localhost:8443 or [::1]:8443";
-    let Some((host, Some(port))) = reach::split(target) else { return Err(trouble(format!("no host and port{form}"))) };
+    let (host, port) = reach::split(target).ok_or_else(|| trouble(format!("no host and port{form}")))?;
+    let port = port.ok_or_else(|| trouble(format!("no port{form}")))?;
     let addresses = reach::addresses(&host).map_err(|why| trouble(why + form))?;
     // Whoever must not be spoken to is not even knocked at.
     let addresses = reach::permitted(addresses, allow_remote).map_err(trouble)?;

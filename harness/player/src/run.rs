@@ -148,7 +148,11 @@ async fn play_all(
         unfinished = tokio::select! {
             received = finished.recv() => {
                 let Some(played) = received else { break };
-                match watch.counts(&played) {
+                let counts = tokio::select! {
+                    counts = watch.counts(&played) => counts,
+                    () = &mut stop => Err(INTERRUPTED.to_owned()),
+                };
+                match counts {
                     Err(why) => Some(why),
                     Ok(()) => {
                         progress(&played);

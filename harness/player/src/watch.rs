@@ -24,6 +24,8 @@ use crate::{
 const SILENT: usize = 6;
 /// How often a process that the harness started is looked at.
 const EVERY: Duration = Duration::from_millis(100);
+/// How often, where its port is gone and the process is not.
+const ENDING: u32 = 20;
 /// The longest text of why a run ended early, in characters: the subject's last words are in it.
 const LONGEST: usize = 2_000;
 
@@ -103,9 +105,28 @@ impl Watch {
     }
 
     /// Whether what a case came to counts: not, if the subject had ended by then. The error is why the run ends.
-    pub(crate) fn counts(&self, played: &Played) -> Result<(), String> {
-        let outcome = &played.outcome;
-        self.has_ended(Some(&format!("{} on {}", outcome.id, outcome.transport.name()))).map_or(Ok(()), Err)
+    pub(crate) async fn counts(&self, played: &Played) -> Result<(), String> {
+        let name = format!("{} on {}", played.outcome.id, played.outcome.transport.name());
+        let ended = || self.has_ended(Some(&name)).map_or(Ok(()), Err);
+        ended()?;
+        // A wrapper ends after its server, and maybe not at once.
+        if breaks_off(&played.transcripts) && self.is_refused().await {
+            for _ in 0..ENDING {
+                tokio::time::sleep(EVERY).await;
+                ended()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether nobody listens any more where a subject was started.
+    async fn is_refused(&self) -> bool {
+        let target = self.target.iter().find(|target| target.hand.is_some());
+        let over_tcp =
+            target.into_iter().flat_map(|target| &target.origins).find(|(transport, _)| !transport.is_quic());
+        let Some((_, origin)) = over_tcp else { return false };
+        let connected = tokio::net::TcpStream::connect(origin.addr).await;
+        connected.is_err_and(|e| e.kind() == std::io::ErrorKind::ConnectionRefused)
     }
 
     /// Why the run ends after this case, if it does.
@@ -153,6 +174,16 @@ fn is_silent(transcripts: &[Transcript]) -> Option<bool> {
     }
 }
 
+/// Whether something did not come that was to come.
+fn breaks_off(transcripts: &[Transcript]) -> bool {
+    let nothing = |event: &Event| match event {
+        Event::Broken(_) | Event::ConnectFailed(_) => true,
+        Event::Exchanged(exchanged) => matches!(exchanged.reaction, Reaction::Nothing(_)),
+        _ => false,
+    };
+    transcripts.iter().flat_map(|transcript| &transcript.events).any(nothing)
+}
+
 /// Bounded, line by line: what a subject wrote may be of many.
 fn bounded_lines(text: &str) -> String {
     let text: String = text.chars().take(LONGEST).collect();
@@ -180,6 +211,8 @@ mod tests {
         );
         assert_eq!(is_silent(&[transcript(vec![not_testable()])]), None);
         assert_eq!(is_silent(&[]), None);
+        assert!(breaks_off(&[transcript(vec![not_testable(), broken()])]));
+        assert!(!breaks_off(&[transcript(vec![not_testable(), Event::Interim(100)])]));
     }
 
     #[test]
