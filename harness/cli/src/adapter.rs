@@ -34,7 +34,7 @@ use crate::{
     run::{COLOURS, known, now, status, writable, write_baseline},
     scenarios::{self, Scenarios},
     select,
-    signals::{Stop, interrupted},
+    signals::{self, Stop, interrupted},
 };
 
 /// Checks an adapter, or is one; returns the exit status.
@@ -143,8 +143,10 @@ pub(crate) fn run(command: &str, args: &RunArgs) -> Result<u8, Trouble> {
     if let Some(list) = &known {
         report.set_baseline(list.judge(&report));
     }
-    write_baseline(args, &report, known.as_ref(), started)?;
-    let shown = reports::save(args, &stands, &report, &played)?;
+    let shown = signals::whole(|| {
+        write_baseline(args, &report, known.as_ref(), started)?;
+        reports::save(args, &stands, &report, &played)
+    })?;
     match args.format {
         Format::Json => print(&reports::json(&report)?),
         Format::Human => {

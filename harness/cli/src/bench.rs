@@ -11,7 +11,7 @@ use crate::{
     args::{BenchArgs, Format},
     note, planned, print,
     run::{self, write_file},
-    signals::Stop,
+    signals::{self, Stop},
 };
 
 /// The file that everything else is made of.
@@ -67,7 +67,7 @@ pub(crate) fn bench(args: &BenchArgs) -> Result<u8, Trouble> {
     run::writable(&args.report, REPORT)?;
     let done = measure(&world, &settings, &mut told, stop.flag());
     let done = done.map_err(|why| if stop.is_given() { Trouble::Incomplete(why) } else { Trouble::Given(why) })?;
-    write(args, &done)?;
+    signals::whole(|| write(args, &done))?;
     match args.format {
         Format::Json => print(&run::json(&done)?),
         Format::Human => print(&format!("{}\nreport: {}\n", ekmcheck_report::bench(&done), args.report.display())),

@@ -21,7 +21,7 @@ use crate::{
     note, planned, print,
     run::{self, COLOURS},
     scenarios,
-    signals::Stop,
+    signals::{self, Stop},
 };
 
 /// How many requests go by between two lines of progress.
@@ -38,7 +38,7 @@ pub(crate) fn fuzz(args: &FuzzArgs) -> Result<u8, Trouble> {
     };
     done.named_by = named_by(args);
     done.machine = machine();
-    let path = save::save(&args.report, &done)?;
+    let path = signals::whole(|| save::save(&args.report, &done))?;
     match args.format {
         Format::Json => print(&run::json(&done)?),
         Format::Human => print(&save::told(&done, &path, COLOURS)),

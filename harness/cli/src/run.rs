@@ -23,7 +23,7 @@ use crate::{
     print,
     progress::Progress,
     reports, scenarios, select,
-    signals::Stop,
+    signals::{self, Stop},
     target,
     target::NetworkArgs,
 };
@@ -99,8 +99,11 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Trouble> {
     };
     let (mut report, played) = runtime.block_on(repeat(world, plan, args, finish, &stop));
     report.started = Some(now);
-    let shown = reports::save(args, &all, &report, &played)?;
-    write_baseline(args, &report, known.as_ref(), now)?;
+    let shown = signals::whole(|| {
+        let shown = reports::save(args, &all, &report, &played)?;
+        write_baseline(args, &report, known.as_ref(), now)?;
+        Ok::<_, Trouble>(shown)
+    })?;
     match args.format {
         Format::Json => print(&reports::json(&report)?),
         Format::Human => {

@@ -22,7 +22,7 @@ use crate::{
     INCOMPLETE, Trouble,
     args::{SelftestArgs, jobs},
     print, run, scenarios,
-    signals::Stop,
+    signals::{self, Stop},
 };
 
 struct Bench {
@@ -79,8 +79,10 @@ pub(crate) fn selftest(args: &SelftestArgs) -> Result<u8, Trouble> {
         Ok::<_, Trouble>(matrix)
     })?;
     let matrix = Matrix { seconds: begun.elapsed().as_secs_f64(), ..matrix };
-    run::write_file(&args.report, "kill-matrix.json", &run::json(&matrix)?)?;
-    run::write_file(&args.report, "kill-matrix.md", &matrix.table())?;
+    signals::whole(|| {
+        run::write_file(&args.report, "kill-matrix.json", &run::json(&matrix)?)?;
+        run::write_file(&args.report, "kill-matrix.md", &matrix.table())
+    })?;
     let mut out = String::new();
     for finding in &matrix.findings {
         out.push_str(&format!("\x1b[31mfinding\x1b[0m  {finding}\n"));

@@ -1,15 +1,42 @@
 //! What asks a command to end: an interrupt, SIGTERM, or SIGHUP, which a closed terminal sends. The first lets it keep what
 //! finished, write its reports and end what it started; a second ends it at once, and what it started by force.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, TryLockError,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
 };
 
 use ekmcheck_player::children;
 use tokio::sync::watch;
 
 use crate::{INCOMPLETE, Trouble, note};
+
+/// Held while files are written that belong together.
+static WRITING: Mutex<()> = Mutex::new(());
+/// How often, and how long each time, a second signal waits for them.
+const WRITES: (u32, Duration) = (200, Duration::from_millis(10));
+
+/// Writes files: a second signal finds all of them written, or none begun.
+pub(crate) fn whole<T>(write: impl FnOnce() -> T) -> T {
+    let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
+    write()
+}
+
+/// Waits until nothing is being written, and keeps it so; but not for ever, as a disk may hang.
+fn written() -> Option<MutexGuard<'static, ()>> {
+    for _ in 0..WRITES.0 {
+        match WRITING.try_lock() {
+            Ok(written) => return Some(written),
+            Err(TryLockError::Poisoned(written)) => return Some(written.into_inner()),
+            Err(TryLockError::WouldBlock) => thread::sleep(WRITES.1),
+        }
+    }
+    None
+}
 
 /// Whether the command was asked to end. Copies share it.
 #[derive(Debug, Clone)]
@@ -38,9 +65,10 @@ impl Stop {
             let _ = tell.send(true);
             note("asked to end: what finished is kept; once more ends at once");
             runtime.block_on(signals.next());
+            let _written = written();
             children::exit(INCOMPLETE)
         };
-        std::thread::Builder::new().name("signals".to_owned()).spawn(wait).map_err(trouble)?;
+        thread::Builder::new().name("signals".to_owned()).spawn(wait).map_err(trouble)?;
         Ok(Self { given, told })
     }
 

@@ -136,6 +136,11 @@ fn half_written(directory: &Path) -> Vec<String> {
     entries.filter_map(|entry| fault(&entry.unwrap().path())).collect()
 }
 
+/// Whether something was written; a file may be tried before, and is empty then.
+fn has_something(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|file| file.len() > 0)
+}
+
 /// The command under way, and what it writes to standard error.
 struct Running {
     child: Child,
@@ -224,9 +229,9 @@ fn kill(scratch: &Scratch, number: usize, counts: &Mutex<Counts>) {
     let path = |name: &str| scratch.0.join(name);
     let there = match phase {
         Phase::Start => running.until(|| living(&mark).iter().any(|line| line.contains(" serve resource-server"))),
-        Phase::Doctor => running.until(|| fs::metadata(path(&keys)).is_ok_and(|keys| keys.len() > 0)),
+        Phase::Doctor => running.until(|| has_something(&path(&keys))),
         Phase::Run => running.until_it_says(" after "),
-        Phase::Reports => running.until(|| path(&report).join("report.json").exists()),
+        Phase::Reports => running.until(|| has_something(&path(&report).join("report.json"))),
     };
     for (at, signal) in signals.iter().enumerate() {
         running.tell(*signal);
