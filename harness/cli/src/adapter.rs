@@ -6,10 +6,6 @@ use std::{
     collections::BTreeSet,
     fs, io,
     path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
     time::{Duration, Instant},
 };
 
@@ -38,6 +34,7 @@ use crate::{
     run::{COLOURS, known, now, status, writable, write_baseline},
     scenarios::{self, Scenarios},
     select,
+    signals::{self, Stop, interrupted},
 };
 
 /// Checks an adapter, or is one; returns the exit status.
@@ -106,7 +103,11 @@ pub(crate) fn run(command: &str, args: &RunArgs) -> Result<u8, Trouble> {
     let selected: BTreeSet<String> = selected.into_iter().map(|case| case.id).collect();
     let stands = Scenarios { cases, ..live };
 
-    let (asker, opened) = adapter::open(&launch, &frozen).map_err(|why| not_opened(command, &why))?;
+    let stop = Stop::on_signals()?;
+    let (asker, opened) = adapter::open(&launch, &frozen).map_err(|why| match stop.is_given() {
+        true => interrupted("while the adapter started"),
+        false => not_opened(command, &why),
+    })?;
     // Not before: a liar leaves no report that could be taken for one.
     writable(&args.report, "report.json")?;
     let vectors: Vec<Vector> = vectors.into_iter().filter(|v| selected.contains(&v.id)).collect();
@@ -114,8 +115,7 @@ pub(crate) fn run(command: &str, args: &RunArgs) -> Result<u8, Trouble> {
     let plan = Plan { launch, vectors, jobs, restarts: args.adapter.restarts };
     let mut progress = Progress::of(plan.vectors.len(), args.quiet || args.format == Format::Json);
     let mut played = Vec::new();
-    let stop = interrupted()?;
-    let done = adapter::run(&plan, asker, &opened, &stop, |outcome| {
+    let done = adapter::run(&plan, asker, &opened, stop.flag(), |outcome| {
         let one = Played { outcome: outcome.clone(), transcripts: Vec::new() };
         progress.finished(&one);
         played.push(one);
@@ -133,14 +133,20 @@ pub(crate) fn run(command: &str, args: &RunArgs) -> Result<u8, Trouble> {
     let mut report =
         Report::new(&subject, vec![Transport::Offline], args.seed, cost, plan.vectors.len(), done.outcomes);
     report.adapter = Some(Adapter { command: command.to_owned(), about });
+    if report.counts.not_executed > 0 {
+        let interrupted = stop.is_given().then(|| "interrupted".to_owned());
+        report.unfinished = done.given_up.clone().or(interrupted);
+    }
     let files = args.adapter.vector.iter();
     report.named_by = files.flat_map(|path| ["--vector".to_owned(), path.display().to_string()]).collect();
     report.started = Some(started);
     if let Some(list) = &known {
         report.set_baseline(list.judge(&report));
     }
-    write_baseline(args, &report, known.as_ref(), started)?;
-    let shown = reports::save(args, &stands, &report, &played)?;
+    let shown = signals::whole(|| {
+        write_baseline(args, &report, known.as_ref(), started)?;
+        reports::save(args, &stands, &report, &played)
+    })?;
     match args.format {
         Format::Json => print(&reports::json(&report)?),
         Format::Human => {
@@ -150,9 +156,6 @@ pub(crate) fn run(command: &str, args: &RunArgs) -> Result<u8, Trouble> {
     }
     if done.restarts > 0 {
         note(&format!("the adapter was started anew {} times", done.restarts));
-    }
-    if let Some(why) = &done.given_up {
-        note(&format!("not all was played: {why}"));
     }
     if report.counts.applicable == 0 {
         note("nothing was selected; `ekmcheck vectors` and vectors/README.md say what there is");
@@ -165,17 +168,4 @@ pub(crate) fn not_opened(command: &str, why: &str) -> Trouble {
     Trouble::Given(format!(
         "--adapter {command}: {why}\n  nothing was played and nothing counts; mend it with the help of `ekmcheck adapter check {again}`"
     ))
-}
-
-/// Set when the run is interrupted; what finished is then kept.
-pub(crate) fn interrupted() -> Result<Arc<AtomicBool>, Trouble> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let (seen, runtime) = (stop.clone(), crate::run::runtime()?);
-    std::thread::spawn(move || {
-        // Without a handler the run simply cannot be interrupted gently.
-        if runtime.block_on(tokio::signal::ctrl_c()).is_ok() {
-            seen.store(true, Ordering::Relaxed);
-        }
-    });
-    Ok(stop)
 }

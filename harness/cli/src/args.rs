@@ -138,7 +138,8 @@ pub(crate) struct TokenArgs {
 
 #[derive(Args)]
 pub(crate) struct RunArgs {
-    /// The plan of a subject (TOML), in place of --subject; `ekmcheck init resource-server` writes one
+    /// The plan of a subject (TOML), or the directory that has one as `plan.toml`, in place of --subject;
+    /// `ekmcheck init resource-server` writes one
     #[arg(value_name = "PLAN", conflicts_with_all = ["subject", "bundle"])]
     pub(crate) plan: Option<PathBuf>,
     /// What to test: `reference`, `fault:NAME`, `fault:NAME+NAME`, `variation:NAME`, or a server by its URL,
@@ -323,7 +324,7 @@ pub(crate) enum What {
 pub(crate) struct ReplayArgs {
     /// The id of the case
     pub(crate) case: String,
-    /// The plan of a subject (TOML), in place of --subject
+    /// The plan of a subject (TOML), or the directory that has one as `plan.toml`, in place of --subject
     #[arg(value_name = "PLAN", conflicts_with_all = ["subject", "bundle"])]
     pub(crate) plan: Option<PathBuf>,
     /// What to test, as for `run`
@@ -375,7 +376,7 @@ pub(crate) struct AmbiguitiesArgs {
 
 #[derive(Args)]
 pub(crate) struct PlanArgs {
-    /// The plan of the subject (TOML); `ekmcheck init resource-server` writes one
+    /// The plan of the subject (TOML), or the directory that has one as `plan.toml`; `ekmcheck init resource-server` writes one
     pub(crate) plan: PathBuf,
 }
 

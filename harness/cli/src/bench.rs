@@ -7,10 +7,11 @@ use ekmcheck_suite::{
 };
 
 use crate::{
-    Trouble, adapter,
+    Trouble,
     args::{BenchArgs, Format},
     note, planned, print,
     run::{self, write_file},
+    signals::{self, Stop},
 };
 
 /// The file that everything else is made of.
@@ -41,7 +42,8 @@ pub(crate) fn bench(args: &BenchArgs) -> Result<u8, Trouble> {
     if transports.is_empty() {
         return Err(Trouble::Given("no transport is left: the plan names none of those that are asked for".to_owned()));
     }
-    let (subject, world, _running) = run::found(plan.as_ref(), &args.subject, &args.network, &transports, now)?;
+    let stop = Stop::on_signals()?;
+    let (subject, world, _running) = run::found(plan.as_ref(), &args.subject, &args.network, &transports, now, &stop)?;
     let mut bounds = args.bounds.clone();
     if let Some(plan) = &plan {
         bounds.rate = bounds.rate.or(plan.rate);
@@ -63,9 +65,9 @@ pub(crate) fn bench(args: &BenchArgs) -> Result<u8, Trouble> {
         }
     };
     run::writable(&args.report, REPORT)?;
-    let stop = adapter::interrupted()?;
-    let done = measure(&world, &settings, &mut told, &stop).map_err(Trouble::Given)?;
-    write(args, &done)?;
+    let done = measure(&world, &settings, &mut told, stop.flag());
+    let done = done.map_err(|why| if stop.is_given() { Trouble::Incomplete(why) } else { Trouble::Given(why) })?;
+    signals::whole(|| write(args, &done))?;
     match args.format {
         Format::Json => print(&run::json(&done)?),
         Format::Human => print(&format!("{}\nreport: {}\n", ekmcheck_report::bench(&done), args.report.display())),

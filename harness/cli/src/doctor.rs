@@ -1,7 +1,7 @@
 //! `ekmcheck doctor`: is the subject set up so that a verdict on it means something? It plays a few cases and reads them
 //! as symptoms: what is found is about configuration, and never about conformance.
 
-use std::{net::TcpStream, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use ekmcheck_player::{
     network::{Greeting, greet},
@@ -44,9 +44,12 @@ pub(crate) struct Patient {
     pub(crate) zero_rtt: bool,
     pub(crate) cases: Vec<Case>,
     pub(crate) ledger: Arc<Ledger>,
-    /// Where it listens on TCP, to tell a closed port from broken TLS.
-    pub(crate) tcp: Option<std::net::SocketAddr>,
+    /// Where it listens on TCP, to tell a closed port from broken TLS, and then where else it could.
+    pub(crate) tcp: Vec<SocketAddr>,
 }
+
+/// The longest that a port may take to show that it is there.
+const REACH: Duration = Duration::from_secs(3);
 
 /// Seconds by which a clock may be wrong before cases at the edges of the window of `iat` come out wrong.
 const CLOCK_GOOD: i64 = 5;
@@ -66,10 +69,12 @@ const MISTAKES: [(&str, &str); 8] = [
 /// Examines the subject.
 pub(crate) async fn examine(patient: &Patient) -> Vec<Finding> {
     let mut findings = Vec::new();
-    if let Some(addr) = patient.tcp {
-        if let Err(e) = TcpStream::connect_timeout(&addr, Duration::from_secs(3)) {
+    if let [addr, others @ ..] = &patient.tcp[..] {
+        let connected = tokio::time::timeout(REACH, tokio::net::TcpStream::connect(addr)).await;
+        if let Err(e) = connected.unwrap_or_else(|late| Err(late.into())) {
+            let others: String = others.iter().map(|other| format!(", nor on {other}")).collect();
             return vec![trouble(
-                format!("nothing answers on {addr}: {e}"),
+                format!("nothing answers on {addr}{others}: {e}"),
                 "start the subject, or correct url and port in the plan",
             )];
         }
@@ -92,6 +97,10 @@ pub(crate) async fn examine(patient: &Patient) -> Vec<Finding> {
             _ => "rs.accept.valid-tls12",
         };
         let finding = first_request(patient, *transport, id).await;
+        if let Some(ended) = ended(patient) {
+            findings.push(ended);
+            return findings;
+        }
         if finding.weight != Weight::Trouble {
             works.push(*transport);
         }
@@ -100,7 +109,15 @@ pub(crate) async fn examine(patient: &Patient) -> Vec<Finding> {
     let Some(usual) = works.first().copied() else { return findings };
     findings.extend(certificate_demanded(patient, usual).await);
     findings.extend(resumption(patient, &works).await);
+    findings.extend(ended(patient));
     findings
+}
+
+/// That the process of the subject is there no more: nothing else that was found means anything then.
+fn ended(patient: &Patient) -> Option<Finding> {
+    let Subject::Network(target) = &patient.subject else { return None };
+    let how = target.ended()?.replace('\n', " ");
+    Some(trouble(format!("the subject ended: {how}"), "look at what it wrote, and at its log"))
 }
 
 /// How far the subject's clock is ahead of what the plan says, in seconds, by its own word.
@@ -120,7 +137,7 @@ fn clock(ahead: i64) -> Finding {
 async fn first_request(patient: &Patient, transport: Transport, id: &str) -> Finding {
     let name = transport.name();
     let Some(transcript) = play(patient, id, transport).await else {
-        return trouble(format!("{name}: the case {id} is missing"), "use the embedded cases");
+        return trouble(format!("{name}: nothing came of the case {id}"), "use the embedded cases");
     };
     let failed = transcript.events.iter().find_map(|e| match e {
         Event::Broken(why) | Event::NotTestable(why) => Some(why.as_str()),
@@ -154,6 +171,8 @@ fn connect_hint(why: &str) -> &'static str {
         "a certificate is not valid now: make a new bundle, and look at the clocks of both machines"
     } else if has("protocolversion") || has("handshakefailure") {
         "the server does not speak this version or its cipher suites: take the transport out of the plan if that is meant"
+    } else if has("answered in http/1.0") {
+        "the server has to speak HTTP/1.1: look for a proxy in between, or for a setting of the server"
     } else if has("application protocol") || has("noapplicationprotocol") {
         "the server does not offer this HTTP version by ALPN: take the transport out of the plan if that is meant"
     } else if has("unknownca") || has("certificateunknown") || has("badcertificate") || has("certificaterequired") {

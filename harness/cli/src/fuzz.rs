@@ -8,6 +8,7 @@ use std::{cell::Cell, fs, path::Path, sync::Arc, time::Duration};
 use ekmcheck_player::{
     adapter::open,
     campaign::{OnAdapter, Progress, Settings, Work, campaign, complaint, on_adapter},
+    subject::Subject,
     vectors,
 };
 use ekmcheck_suite::campaign::Campaign;
@@ -20,6 +21,7 @@ use crate::{
     note, planned, print,
     run::{self, COLOURS},
     scenarios,
+    signals::{self, Stop},
 };
 
 /// How many requests go by between two lines of progress.
@@ -36,7 +38,7 @@ pub(crate) fn fuzz(args: &FuzzArgs) -> Result<u8, Trouble> {
     };
     done.named_by = named_by(args);
     done.machine = machine();
-    let path = save::save(&args.report, &done)?;
+    let path = signals::whole(|| save::save(&args.report, &done))?;
     match args.format {
         Format::Json => print(&run::json(&done)?),
         Format::Human => print(&save::told(&done, &path, COLOURS)),
@@ -77,7 +79,8 @@ fn of_server(args: &FuzzArgs) -> Result<Campaign, Trouble> {
         ));
     }
     let asked = run::transports(&args.transport);
-    let (subject, world, _running) = run::found(plan.as_ref(), &args.subject, &args.network, &asked, now)?;
+    let stop = Stop::on_signals()?;
+    let (subject, world, _running) = run::found(plan.as_ref(), &args.subject, &args.network, &asked, now, &stop)?;
     let mut transports = asked;
     transports.retain(|t| plan.as_ref().is_none_or(|plan| plan.transports.contains(t)));
     if transports.is_empty() {
@@ -88,13 +91,14 @@ fn of_server(args: &FuzzArgs) -> Result<Campaign, Trouble> {
     let world = world.with(run::controls(&args.bounds)?);
     let settings =
         Settings { subject, transports, work, server_errors: args.stop_after_errors, cases: Arc::new(all.cases) };
-    let interrupted = async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
     let told = progress(args.quiet);
-    run::runtime()?.block_on(campaign(&world, &settings, told, interrupted)).map_err(Trouble::Given)
+    let done = run::runtime()?.block_on(campaign(&world, &settings, told, stop.given()));
+    if let Subject::Network(target) = &settings.subject
+        && let Some(how) = target.ended()
+    {
+        note(&format!("the subject ended: {how}"));
+    }
+    done.map_err(|why| if stop.is_given() { Trouble::Incomplete(why) } else { Trouble::Given(why) })
 }
 
 fn of_adapter(command: &str, args: &FuzzArgs) -> Result<Campaign, Trouble> {
@@ -107,11 +111,11 @@ fn of_adapter(command: &str, args: &FuzzArgs) -> Result<Campaign, Trouble> {
         restarts: args.restarts,
     };
     let refused = |why: String| adapter::not_opened(command, &why);
+    let stop = Stop::on_signals()?;
     let opened = open(&settings.launch, &settings.vectors).map_err(refused)?;
     // Not before: a liar leaves no report that could be taken for one.
     run::writable(&args.report, save::REPORT)?;
-    let stop = adapter::interrupted()?;
-    on_adapter(&settings, opened, &mut progress(args.quiet), &stop).map_err(refused)
+    on_adapter(&settings, opened, &mut progress(args.quiet), stop.flag()).map_err(refused)
 }
 
 /// A line now and then.

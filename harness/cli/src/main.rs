@@ -16,6 +16,7 @@ mod plan;
 mod planned;
 mod progress;
 mod proof;
+mod reach;
 mod replay;
 mod reports;
 mod run;
@@ -25,6 +26,7 @@ mod select;
 mod selftest;
 mod serve;
 mod show;
+mod signals;
 mod target;
 mod trace;
 mod vectors;
@@ -37,6 +39,8 @@ use args::{Cli, Command};
 
 /// Exit status for a mistake in what the tool was given: arguments, files, names.
 const USAGE: u8 = 2;
+/// Exit status where not all that was asked for was done.
+const INCOMPLETE: u8 = 3;
 /// Exit status for a failure of the tool itself.
 const HARNESS: u8 = 4;
 
@@ -49,10 +53,15 @@ pub(crate) enum Trouble {
     /// The tool or the machine is at fault.
     #[error("{0}")]
     Harness(String),
+    /// It was ended before anything came of it.
+    #[error("{0}")]
+    Incomplete(String),
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    // What a daemon leaves behind is ended with it.
+    ekmcheck_player::children::adopt_orphans();
     let done = match cli.command {
         None => run::run(&cli.run),
         Some(Command::Run(args)) => run::run(&args),
@@ -88,7 +97,11 @@ fn main() -> ExitCode {
             use std::io::Write as _;
             // Nothing is left to be done when even that cannot be written.
             let _ = writeln!(anstream::stderr(), "error: {trouble}");
-            ExitCode::from(if matches!(trouble, Trouble::Given(_)) { USAGE } else { HARNESS })
+            ExitCode::from(match trouble {
+                Trouble::Given(_) => USAGE,
+                Trouble::Harness(_) => HARNESS,
+                Trouble::Incomplete(_) => INCOMPLETE,
+            })
         }
     }
 }

@@ -3,6 +3,7 @@
 //! It is TOML, and every mistake in it is told with its line and its mend, all at once where that is possible.
 
 pub(crate) mod launch;
+mod listening;
 
 use std::{
     collections::BTreeMap,
@@ -18,7 +19,10 @@ use ekmcheck_suite::{case::Transport, load::suggestion, play::Place};
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::target::host_and_port;
+use crate::reach::host_and_port;
+
+/// The file of a plan in a directory that `ekmcheck init` made.
+const NAME: &str = "plan.toml";
 
 /// A plan as it stands in the file.
 #[derive(Debug, Deserialize)]
@@ -208,14 +212,21 @@ impl fmt::Display for Mistake {
     }
 }
 
-/// Reads a plan.
+/// Reads a plan: a file, or the one in a directory.
 ///
 /// # Errors
 /// All mistakes that were found.
 pub(crate) fn read(path: &Path) -> Result<Plan, Vec<Mistake>> {
+    // The directory that `ekmcheck init` made has one.
+    let within = path.is_dir().then(|| path.join(NAME));
+    let path = within.as_deref().unwrap_or(path);
     let file = path.display().to_string();
     match fs::read_to_string(path) {
-        Ok(text) => parse(&file, &text, path.parent().unwrap_or(Path::new("."))),
+        // A name alone has an empty parent, and nothing can be started in one.
+        Ok(text) => {
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            parse(&file, &text, folder.unwrap_or(Path::new(".")))
+        }
         Err(e) => Err(vec![Mistake {
             file,
             line: 1,

@@ -1,15 +1,19 @@
 //! Plans in use: checked, examined, and as the subject of a run.
 
-use std::{collections::BTreeMap, net::SocketAddr, path::Path, sync::Arc};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::Path,
+    sync::Arc,
+};
 
 use clap::CommandFactory as _;
 use ekmcheck_forge::pki::CLIENTS;
 use ekmcheck_player::{
-    network::{Introspection, Limits, Origin, Target, TokenCommand},
+    network::{Hand, Introspection, Limits, Origin, Target, TokenCommand},
     subject::Subject,
     world::World,
 };
-use ekmcheck_suite::{case::Transport, load::suggestion};
+use ekmcheck_suite::{case::Transport, load::suggestion, play::Place};
 
 use crate::{
     Trouble,
@@ -18,9 +22,10 @@ use crate::{
     doctor::{Finding, Patient, Weight, examine},
     plan::{
         self, Plan,
-        launch::{Running, address_of, launch},
+        launch::{Running, launch},
     },
-    print, run, scenarios,
+    print, reach, run, scenarios,
+    signals::Stop,
 };
 
 /// A subject that a plan found or started. It ends with this value.
@@ -42,9 +47,10 @@ pub(crate) fn check(args: &PlanArgs) -> Result<u8, Trouble> {
 
 /// Examines a subject; configuration trouble ends with 2.
 pub(crate) fn doctor(args: &PlanArgs) -> Result<u8, Trouble> {
-    let (planned, world) = start(&read(&args.plan)?)?;
+    let stop = Stop::on_signals()?;
+    let (planned, world) = start(&read(&args.plan)?, &stop)?;
     let patient = planned.patient(Arc::new(world), planned.transports.clone())?;
-    let findings = run::runtime()?.block_on(examine(&patient));
+    let findings = run::runtime()?.block_on(stop.unless("while the doctor looked", examine(&patient)))?;
     let (text, well) = told(&findings, &format!("ekmcheck run {}", args.plan.display()));
     print(&text);
     Ok(if well { 0 } else { crate::USAGE })
@@ -54,9 +60,14 @@ pub(crate) fn doctor(args: &PlanArgs) -> Result<u8, Trouble> {
 ///
 /// # Errors
 /// What is to be mended.
-pub(crate) async fn fit(planned: &Planned, world: Arc<World>, transports: &[Transport]) -> Result<(), Trouble> {
+pub(crate) async fn fit(
+    planned: &Planned,
+    world: Arc<World>,
+    transports: &[Transport],
+    stop: &Stop,
+) -> Result<(), Trouble> {
     let patient = planned.patient(world, transports.to_vec())?;
-    let findings = examine(&patient).await;
+    let findings = stop.unless("while the doctor looked", examine(&patient)).await?;
     match told(&findings, "") {
         (_, true) => Ok(()),
         (out, false) => Err(Trouble::Given(format!(
@@ -94,7 +105,10 @@ impl Planned {
     fn patient(&self, world: Arc<World>, transports: Vec<Transport>) -> Result<Patient, Trouble> {
         let all = scenarios::all(None)?;
         Ok(Patient {
-            tcp: transports.iter().any(|t| !t.is_quic()).then_some(self.running.tcp),
+            tcp: match transports.iter().any(|t| !t.is_quic()) {
+                true => std::iter::once(self.running.tcp).chain(self.running.others.iter().copied()).collect(),
+                false => Vec::new(),
+            },
             world,
             subject: self.subject.clone(),
             transports,
@@ -110,7 +124,7 @@ impl Planned {
 /// # Errors
 /// All its mistakes, each with line and mend.
 pub(crate) fn read(path: &Path) -> Result<Plan, Trouble> {
-    // A word that is neither may be a command that was mistyped.
+    // A word that is neither a file nor a directory may be a command that was mistyped.
     if path.extension().is_none() && !path.exists() {
         let word = path.display().to_string();
         let commands = Cli::command();
@@ -127,20 +141,27 @@ pub(crate) fn read(path: &Path) -> Result<Plan, Trouble> {
 ///
 /// # Errors
 /// Why it cannot be found or started.
-pub(crate) fn start(plan: &Plan) -> Result<(Planned, World), Trouble> {
+pub(crate) fn start(plan: &Plan, stop: &Stop) -> Result<(Planned, World), Trouble> {
     let bundle = bundle::read_with(&plan.bundle, &plan.clients)?;
     let roots = plan.server_ca.as_deref().map(bundle::certificates).transpose()?;
-    let running = launch(plan).map_err(Trouble::Given)?;
+    // Before anything is sent, to the subject either.
+    let places = plan.places.iter().map(|(place, (host, port))| Ok((*place, host, *port, place_of(plan, host)?)));
+    let places: Vec<(Place, &String, u16, Vec<IpAddr>)> = places.collect::<Result<_, Trouble>>()?;
+    let running = launch(plan, stop)?;
     let origin = |transport: &Transport| {
         let addr = if transport.is_quic() { running.udp } else { running.tcp };
         (*transport, Origin::new(addr, &plan.host))
     };
-    let mut places = BTreeMap::new();
-    for (place, (host, port)) in &plan.places {
-        let addr = SocketAddr::new(address_of(host).map_err(Trouble::Given)?, *port);
-        let origins = plan.transports.iter().map(|transport| (*transport, Origin::new(addr, host)));
-        places.insert(*place, origins.collect());
-    }
+    let places = places.into_iter().filter_map(|(place, host, port, addresses)| {
+        // One that is not there is told of by the cases that need it.
+        let ip = match &addresses[..] {
+            [only] => *only,
+            several => reach::answering(several, port).ok().or(several.first().copied())?,
+        };
+        let origin = Origin::new(SocketAddr::new(ip, port), host);
+        Some((place, plan.transports.iter().map(|transport| (*transport, origin.clone())).collect()))
+    });
+    let places = places.collect();
     let fixture = plan.bundle.join(ekmcheck_forge::bundle::INTROSPECTION);
     let target = Target {
         name: plan.name.clone(),
@@ -154,6 +175,7 @@ pub(crate) fn start(plan: &Plan) -> Result<(Planned, World), Trouble> {
         }),
         clients: (!plan.clients.is_empty()).then(|| plan.clients.keys().cloned().collect()),
         introspection: plan.introspection.then(|| Introspection::of_file(&fixture)),
+        hand: running.process().map(Hand::on),
         allow_remote: plan.allow_remote,
         limits: Limits { step: plan.step },
     };
@@ -166,6 +188,12 @@ pub(crate) fn start(plan: &Plan) -> Result<(Planned, World), Trouble> {
     };
     let world = World::of_bundle(&bundle).ahead_by(plan.clock_skew);
     Ok((planned, world.trusting(roots.unwrap_or_default())))
+}
+
+/// The addresses of another server, if they may be connected to.
+fn place_of(plan: &Plan, host: &str) -> Result<Vec<IpAddr>, Trouble> {
+    let addresses = reach::addresses(host).and_then(|found| reach::permitted(found, plan.allow_remote));
+    addresses.map_err(|why| Trouble::Given(format!("[places]: {why}")))
 }
 
 /// A subject's words may try to steer the terminal.

@@ -1,11 +1,6 @@
 //! `ekmcheck proof` and `ekmcheck exporter`: single proofs and connections, for whoever looks for a mistake.
 
-use std::{
-    fs,
-    io::Read as _,
-    net::{SocketAddr, ToSocketAddrs as _},
-    path::Path,
-};
+use std::{fs, io::Read as _, net::SocketAddr, path::Path};
 
 use ekmcheck_player::workbench::{
     self, ExportError, IngredientError, Ingredients, Inspection, Make, Target, Verify, Weight,
@@ -16,7 +11,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use crate::{
     Trouble,
     args::{ExporterArgs, IngredientArgs, MakeArgs, ProofAction, VerifyArgs},
-    note, print,
+    note, print, reach,
     run::{self, COLOURS},
 };
 
@@ -155,12 +150,7 @@ fn make(args: &MakeArgs) -> Result<u8, Trouble> {
 
 /// Connects and prints what the connection exports.
 pub(crate) fn exporter(args: &ExporterArgs) -> Result<u8, Trouble> {
-    let (name, addr) = resolved(&args.target)?;
-    if !addr.ip().is_loopback() && !args.allow_remote {
-        return Err(Trouble::Given(format!(
-            "{addr} is another machine\n  mend: add --allow-remote if you may connect to it"
-        )));
-    }
+    let (name, addr) = resolved(&args.target, args.allow_remote, args.transport.is_quic())?;
     let chain = args.client_cert.as_deref().map(file).transpose()?;
     let key = args.client_key.as_deref().map(file).transpose()?;
     let ca = file(&args.ca)?;
@@ -199,15 +189,19 @@ pub(crate) fn exporter(args: &ExporterArgs) -> Result<u8, Trouble> {
     Ok(0)
 }
 
-/// Host and port, and the address that they stand for.
-fn resolved(target: &str) -> Result<(String, SocketAddr), Trouble> {
-    let trouble =
-        |what: String| Trouble::Given(format!("{target}: {what}\n  mend: give HOST:PORT, such as localhost:8443"));
-    let (host, _) = target.rsplit_once(':').ok_or_else(|| trouble("no port".to_owned()))?;
-    let mut addresses = target.to_socket_addrs().map_err(|e| trouble(e.to_string()))?;
-    // The harness's sockets are IPv4.
-    let addr = addresses.find(SocketAddr::is_ipv4).ok_or_else(|| trouble("has no IPv4 address".to_owned()))?;
-    Ok((host.to_owned(), addr))
+/// The host, and the address at which it answers; over UDP its first.
+fn resolved(target: &str, allow_remote: bool, over_udp: bool) -> Result<(String, SocketAddr), Trouble> {
+    let trouble = |what: String| Trouble::Given(format!("{target}: {what}"));
+    let form = "\n  mend: give HOST:PORT, such as localhost:8443 or [::1]:8443";
+    let (host, port) = reach::split(target).ok_or_else(|| trouble(format!("no host and port{form}")))?;
+    let port = port.ok_or_else(|| trouble(format!("no port{form}")))?;
+    let addresses = reach::addresses(&host).map_err(|why| trouble(why + form))?;
+    // Whoever must not be spoken to is not even knocked at.
+    let addresses = reach::permitted(addresses, allow_remote).map_err(trouble)?;
+    let first = addresses.first().copied().ok_or_else(|| trouble("has no address".to_owned()))?;
+    // Where nobody answers, the connection says so.
+    let ip = if over_udp || addresses.len() == 1 { first } else { reach::answering(&addresses, port).unwrap_or(first) };
+    Ok((host, SocketAddr::new(ip, port)))
 }
 
 #[cfg(test)]

@@ -10,12 +10,14 @@ use ekmcheck_player::{
 use ekmcheck_suite::{
     case::{Case, Transport},
     load::suggestion,
+    report::plain,
 };
 
 use crate::{
     Trouble,
     args::ReplayArgs,
     note, planned, print, run, scenarios,
+    signals::Stop,
     trace::{Trace, trace},
 };
 
@@ -44,8 +46,9 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<u8, Trouble> {
         note("what follows holds secrets: tokens, proofs and exporter values of this run");
     }
     let controls = run::controls(&args.bounds)?;
+    let stop = Stop::on_signals()?;
     let (subject, world, _running) =
-        run::found(plan_file.as_ref(), &args.subject, &args.network, &transports, run::now()?)?;
+        run::found(plan_file.as_ref(), &args.subject, &args.network, &transports, run::now()?, &stop)?;
     let ledger = Arc::new(all.ledger);
     let plan = |transport| Plan {
         subject: subject.clone(),
@@ -64,7 +67,7 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<u8, Trouble> {
         let world = Arc::new(world.with(Controls { tap: Some(tap.clone()), ..controls }));
         let mut status = 0;
         for transport in transports {
-            let run = ekmcheck_player::run::run(world.clone(), plan(transport), |_| {}, std::future::pending());
+            let run = ekmcheck_player::run::run(world.clone(), plan(transport), |_| {}, stop.given());
             let (report, played) = run.await;
             let seen = tap.take();
             for played in &played {
@@ -79,6 +82,10 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<u8, Trouble> {
                 }));
             }
             status = status.max(run::status(&report, false));
+            if let Some(why) = &report.unfinished {
+                note(&format!("not all was played: {}", plain(why)));
+                break;
+            }
         }
         Ok(status)
     })

@@ -22,7 +22,9 @@ use crate::{
     planned::Planned,
     print,
     progress::Progress,
-    reports, scenarios, select, target,
+    reports, scenarios, select,
+    signals::{self, Stop},
+    target,
     target::NetworkArgs,
 };
 
@@ -48,9 +50,10 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Trouble> {
     let known = known(args, plan_file.as_ref().and_then(|p| p.baseline.as_deref()), &all.cases, now)?;
     let cases = select::cases(all.cases.clone(), &all.register, &args.selection)?;
     let ledger = Arc::new(all.ledger.clone());
+    let stop = Stop::on_signals()?;
     let named = args.subject.as_deref().or(earlier.as_ref().map(|e| e.subject.as_str())).unwrap_or("reference");
     // What it started ends with this function.
-    let (subject, world, planned) = found(plan_file.as_ref(), named, &args.network, &args.transport, now)?;
+    let (subject, world, planned) = found(plan_file.as_ref(), named, &args.network, &args.transport, now, &stop)?;
     let mut bounds = args.bounds.clone();
     if let Some(plan) = &plan_file {
         bounds.rate = bounds.rate.or(plan.rate);
@@ -62,9 +65,11 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Trouble> {
     let asked = if args.transport.is_empty() { &speaks } else { &args.transport };
     match (&subject, &planned) {
         (_, Some(planned)) if !args.skip_doctor => {
-            runtime.block_on(planned::fit(planned, world.clone(), &transports(asked)))?;
+            runtime.block_on(planned::fit(planned, world.clone(), &transports(asked), &stop))?;
         }
-        (Subject::Network(target), None) => runtime.block_on(target::ready(&world, target))?,
+        (Subject::Network(target), None) => {
+            runtime.block_on(stop.unless("while the subject was greeted", target::ready(&world, target)))??;
+        }
         _ => {}
     }
     writable(&args.report, "report.json")?;
@@ -92,10 +97,13 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Trouble> {
             report.set_baseline(list.judge(report));
         }
     };
-    let (mut report, played) = runtime.block_on(repeat(world, plan, args, finish));
+    let (mut report, played) = runtime.block_on(repeat(world, plan, args, finish, &stop));
     report.started = Some(now);
-    let shown = reports::save(args, &all, &report, &played)?;
-    write_baseline(args, &report, known.as_ref(), now)?;
+    let shown = signals::whole(|| {
+        let shown = reports::save(args, &all, &report, &played)?;
+        write_baseline(args, &report, known.as_ref(), now)?;
+        Ok::<_, Trouble>(shown)
+    })?;
     match args.format {
         Format::Json => print(&reports::json(&report)?),
         Format::Human => {
@@ -113,27 +121,24 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Trouble> {
 }
 
 /// Plays once; or again and again, each time with the next seed, until something is not as it should be.
-async fn repeat(world: Arc<World>, plan: Plan, args: &RunArgs, finish: impl Fn(&mut Report)) -> (Report, Vec<Played>) {
+async fn repeat(
+    world: Arc<World>,
+    plan: Plan,
+    args: &RunArgs,
+    finish: impl Fn(&mut Report),
+    stop: &Stop,
+) -> (Report, Vec<Played>) {
     let times = if args.part.repeat_until_failure { args.part.times.get() } else { 1 };
-    let stopped = std::cell::Cell::new(false);
-    let interrupted = async {
-        // Without a handler the run simply cannot be interrupted gently.
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-        stopped.set(true);
-    };
-    tokio::pin!(interrupted);
     let mut time = 1;
     loop {
         let plan = Plan { seed: plan.seed.wrapping_add(u64::from(time - 1)), ..plan.clone() };
         let mut progress = Progress::of(plan.units().len(), args.quiet || args.format == Format::Json);
         let finished = |played: &Played| progress.finished(played);
-        let (mut report, played) = ekmcheck_player::run::run(world.clone(), plan, finished, &mut interrupted).await;
+        let (mut report, played) = ekmcheck_player::run::run(world.clone(), plan, finished, stop.given()).await;
         drop(progress);
         finish(&mut report);
         let well = status(&report, args.strict) == 0;
-        let last = time == times || !well || stopped.get();
+        let last = time == times || !well || stop.is_given();
         if args.part.repeat_until_failure && last {
             let (went, seed) = (if well { time } else { time - 1 }, report.seed);
             note(&match well {
@@ -234,10 +239,11 @@ pub(crate) fn found(
     network: &NetworkArgs,
     asked: &[Transport],
     now: i64,
+    stop: &Stop,
 ) -> Result<(Subject, World, Option<Planned>), Trouble> {
     match plan {
         Some(plan) => {
-            let (planned, world) = planned::start(plan)?;
+            let (planned, world) = planned::start(plan, stop)?;
             Ok((planned.subject.clone(), world, Some(planned)))
         }
         None => subject(named, network, asked, now).map(|(subject, world)| (subject, world, None)),

@@ -7,7 +7,7 @@ use std::{cell::RefCell, collections::BTreeSet, sync::Arc};
 
 use ekmcheck_player::{
     run::{Pick, Plan, Played, place},
-    subject::{Fault, Subject, evasions, faults, variations},
+    subject::{Fault, Subject, Variation, evasions, faults, variations},
     world::World,
 };
 use ekmcheck_suite::{
@@ -21,9 +21,10 @@ use matrix::{Evasion, Matrix, Pair, Row};
 use verdicts::Verdicts;
 
 use crate::{
-    Trouble,
+    INCOMPLETE, Trouble,
     args::{SelftestArgs, jobs},
     print, run, scenarios,
+    signals::{self, Stop},
 };
 
 struct Bench {
@@ -31,10 +32,15 @@ struct Bench {
     cases: Arc<Vec<Case>>,
     ledger: Arc<Ledger>,
     jobs: usize,
+    stop: Stop,
     verdicts: RefCell<Verdicts>,
 }
 
-/// Plays all faults and variations; returns 0 if the suite sees what it should and blames nobody else, else 1.
+/// It was asked to end, and what was being played says nothing.
+struct Stopped;
+
+/// Plays all faults and variations; returns 0 if the suite sees what it should and blames nobody else, else 1, or 3 where it
+/// was ended before and found nothing so far.
 pub(crate) fn selftest(args: &SelftestArgs) -> Result<u8, Trouble> {
     let begun = std::time::Instant::now();
     let all = scenarios::all(None)?;
@@ -47,7 +53,7 @@ pub(crate) fn selftest(args: &SelftestArgs) -> Result<u8, Trouble> {
             ekmcheck_suite::load::suggestion(name, known)
         )));
     }
-    let whole = args.fault.is_empty();
+    let stop = Stop::on_signals()?;
     run::writable(&args.report, "kill-matrix.json")?;
     let (matrix, verdicts) = run::runtime()?.block_on(async {
         let bench = Bench {
@@ -55,11 +61,13 @@ pub(crate) fn selftest(args: &SelftestArgs) -> Result<u8, Trouble> {
             cases: Arc::new(all.cases),
             ledger: Arc::new(all.ledger),
             jobs: jobs(args.jobs),
+            stop,
             verdicts: RefCell::default(),
         };
         let mut matrix = Matrix {
             ekmcheck: env!("CARGO_PKG_VERSION").to_owned(),
             draft: ekmcheck_suite::report::DRAFT.to_owned(),
+            unfinished: None,
             findings: [bench.ledger.lint(&bench.cases), all.register.lint(&bench.cases)].concat(),
             faults: Vec::new(),
             variations: Vec::new(),
@@ -69,52 +77,53 @@ pub(crate) fn selftest(args: &SelftestArgs) -> Result<u8, Trouble> {
             plays: 0,
             seconds: 0.0,
         };
-        // Who asks for some faults is at work on them, and has not the minutes that all right servers take.
-        let turn = |turn, on_all| if args.all_transports { Pick::All } else { Pick::Turn(turn, on_all) };
-        let thorough = if whole { Pick::All } else { turn(0, Arc::default()) };
-        bench.right(Subject::Reference, thorough.clone(), &mut matrix).await;
-        for variation in variations().filter(|_| whole) {
-            bench.right(Subject::Variation(variation), thorough.clone(), &mut matrix).await;
-        }
-        for fault in &chosen {
-            let named: BTreeSet<String> = fault.caught_by.iter().map(|c| (*c).to_owned()).collect();
-            let cases = match args.named {
-                true => Arc::new(bench.cases.iter().filter(|c| named.contains(&c.id)).cloned().collect()),
-                false => bench.cases.clone(),
-            };
-            let (report, _) =
-                bench.judged(Subject::Fault(fault), turn(place(fault.name), Arc::new(named)), &cases).await;
-            bench.caught(fault, &report, &mut matrix);
-        }
-        for fault in evasions().filter(|f| whole || args.fault.iter().any(|n| f.name.contains(n.as_str()))) {
-            bench.evades(fault, &mut matrix).await;
-        }
-        for (one, other) in pairs(&chosen).filter(|_| whole) {
-            bench.pair(one, other, &mut matrix).await;
-        }
-        if whole {
-            bench.unkilled(&mut matrix);
+        if bench.all(args, &chosen, &mut matrix).await.is_err() {
+            let (done, all) = (matrix.faults.len(), chosen.len());
+            matrix.unfinished = Some(format!("interrupted after {done} of {all} faults"));
         }
         Ok::<_, Trouble>((matrix, bench.verdicts.into_inner()))
     })?;
     let matrix = Matrix { seconds: begun.elapsed().as_secs_f64(), ..matrix };
-    run::write_file(&args.report, "kill-matrix.json", &run::json(&matrix)?)?;
-    run::write_file(&args.report, "kill-matrix.md", &matrix.table())?;
-    if args.verdicts {
-        run::write_file(&args.report, "verdicts.json", &run::json(&verdicts)?)?;
-    }
+    signals::whole(|| {
+        run::write_file(&args.report, "kill-matrix.json", &run::json(&matrix)?)?;
+        run::write_file(&args.report, "kill-matrix.md", &matrix.table())?;
+        match args.verdicts {
+            true => run::write_file(&args.report, "verdicts.json", &run::json(&verdicts)?),
+            false => Ok(()),
+        }
+    })?;
     let mut out = String::new();
     for finding in &matrix.findings {
         out.push_str(&format!("\x1b[31mfinding\x1b[0m  {finding}\n"));
     }
     out.push_str(&matrix.numbers());
+    if let Some(why) = &matrix.unfinished {
+        out.push_str(&format!("not all was played: {why}\n"));
+    }
     out.push_str(&format!("matrix: {} and kill-matrix.md\n", args.report.join("kill-matrix.json").display()));
     print(&out);
-    Ok(u8::from(!matrix.findings.is_empty()))
+    Ok(match matrix.unfinished {
+        _ if !matrix.findings.is_empty() => 1,
+        Some(_) => INCOMPLETE,
+        None => 0,
+    })
 }
 
 /// Every so manieth case is played on servers that evade.
 const EVADED: usize = 40;
+
+/// How many right servers are played where there is no time for all.
+const VARIED: usize = 6;
+
+/// The right servers that are played: all of them, or some that are others each day, so that in ten days each has its turn.
+fn sample(some: bool, now: Result<i64, Trouble>) -> Vec<&'static Variation> {
+    let all: Vec<_> = variations().collect();
+    let day = now.map_or(0, |now| usize::try_from(now / 86_400).unwrap_or_default());
+    match some {
+        true => all.iter().cycle().skip(day * VARIED % all.len()).take(VARIED).copied().collect(),
+        false => all,
+    }
+}
 
 /// How many pairs of faults are a sample.
 const PAIRS: usize = 40;
@@ -127,7 +136,44 @@ fn pairs<'a>(faults: &'a [&'static Fault]) -> impl Iterator<Item = (&'static Fau
 }
 
 impl Bench {
-    async fn play(&self, subject: Subject, pick: Pick, cases: &Arc<Vec<Case>>) -> (Report, Vec<Played>) {
+    /// Everything that was asked for, in this order; what came of it so far is in the matrix if it is ended before.
+    async fn all(&self, args: &SelftestArgs, chosen: &[&'static Fault], matrix: &mut Matrix) -> Result<(), Stopped> {
+        let whole = args.fault.is_empty();
+        // Who asks for some faults is at work on them, and has not the minutes that all right servers take.
+        let turn = |turn, on_all| if args.all_transports { Pick::All } else { Pick::Turn(turn, on_all) };
+        let thorough = if whole { Pick::All } else { turn(0, Arc::default()) };
+        self.right(Subject::Reference, thorough.clone(), matrix).await?;
+        for variation in sample(args.named, run::now()).into_iter().filter(|_| whole) {
+            self.right(Subject::Variation(variation), thorough.clone(), matrix).await?;
+        }
+        for fault in chosen {
+            let named: BTreeSet<String> = fault.caught_by.iter().map(|c| (*c).to_owned()).collect();
+            let cases = match args.named {
+                true => Arc::new(self.cases.iter().filter(|c| named.contains(&c.id)).cloned().collect()),
+                false => self.cases.clone(),
+            };
+            let (report, _) =
+                self.judged(Subject::Fault(fault), turn(place(fault.name), Arc::new(named)), &cases).await?;
+            self.caught(fault, &report, matrix);
+        }
+        for fault in evasions().filter(|f| whole || args.fault.iter().any(|n| f.name.contains(n.as_str()))) {
+            self.evades(fault, matrix).await?;
+        }
+        for (one, other) in pairs(chosen).filter(|_| whole) {
+            self.pair(one, other, matrix).await?;
+        }
+        if whole {
+            self.unkilled(matrix);
+        }
+        Ok(())
+    }
+
+    async fn play(
+        &self,
+        subject: Subject,
+        pick: Pick,
+        cases: &Arc<Vec<Case>>,
+    ) -> Result<(Report, Vec<Played>), Stopped> {
         let plan = Plan {
             subject,
             cases: cases.clone(),
@@ -139,19 +185,26 @@ impl Bench {
             rounds: 12,
             measure_floor: false,
         };
-        ekmcheck_player::run::run(self.world.clone(), plan, |_| {}, std::future::pending()).await
+        let played = ekmcheck_player::run::run(self.world.clone(), plan, |_| {}, self.stop.given()).await;
+        // Half of a run would say that a fault is not caught.
+        if self.stop.is_given() { Err(Stopped) } else { Ok(played) }
     }
 
     /// The same, with its verdicts kept.
-    async fn judged(&self, subject: Subject, pick: Pick, cases: &Arc<Vec<Case>>) -> (Report, Vec<Played>) {
-        let played = self.play(subject, pick, cases).await;
+    async fn judged(
+        &self,
+        subject: Subject,
+        pick: Pick,
+        cases: &Arc<Vec<Case>>,
+    ) -> Result<(Report, Vec<Played>), Stopped> {
+        let played = self.play(subject, pick, cases).await?;
         self.verdicts.borrow_mut().note(&played.0);
-        played
+        Ok(played)
     }
 
     /// A right server: nothing may blame it, and every case must come to a conclusion.
-    async fn right(&self, subject: Subject, pick: Pick, matrix: &mut Matrix) {
-        let (report, played) = self.judged(subject.clone(), pick, &self.cases).await;
+    async fn right(&self, subject: Subject, pick: Pick, matrix: &mut Matrix) -> Result<(), Stopped> {
+        let (report, played) = self.judged(subject.clone(), pick, &self.cases).await?;
         matrix.plays += report.cost.plays;
         let mut blames: Vec<&Outcome> =
             report.cases.iter().filter(|o| !matches!(o.verdict, Verdict::Pass | Verdict::Observed)).collect();
@@ -189,6 +242,7 @@ impl Bench {
                 caught_by: blames.iter().map(|o| o.id.clone()).collect(),
             });
         }
+        Ok(())
     }
 
     fn caught(&self, fault: &'static Fault, report: &Report, matrix: &mut Matrix) {
@@ -233,13 +287,13 @@ impl Bench {
 
     /// A server that neither serves nor refuses what it should refuse: nothing that needs a refusal may pass on it, and the run
     /// must not come to a good end.
-    async fn evades(&self, fault: &'static Fault, matrix: &mut Matrix) {
+    async fn evades(&self, fault: &'static Fault, matrix: &mut Matrix) -> Result<(), Stopped> {
         let negative: Vec<Case> =
             self.cases.iter().filter(|c| matches!(c.expect, Some(Expect::Refused(_)))).cloned().collect();
         // Some of these servers make each case wait for seconds.
         let cases = Arc::new(negative.iter().step_by(EVADED).cloned().collect::<Vec<_>>());
         let turn = Pick::Turn(place(fault.name), Arc::default());
-        let (report, _) = self.play(Subject::Fault(fault), turn, &cases).await;
+        let (report, _) = self.play(Subject::Fault(fault), turn, &cases).await?;
         matrix.plays += report.cost.plays;
         for outcome in &report.cases {
             if let Some(passed) = outcome.requirements.iter().find(|r| r.verdict == Verdict::Pass) {
@@ -256,13 +310,14 @@ impl Bench {
             conclusion: report.conclusion,
             played: report.cases.len(),
         });
+        Ok(())
     }
 
     /// A server with two faults must be caught by some case that is named for one of them.
-    async fn pair(&self, one: &'static Fault, other: &'static Fault, matrix: &mut Matrix) {
+    async fn pair(&self, one: &'static Fault, other: &'static Fault, matrix: &mut Matrix) -> Result<(), Stopped> {
         let named = |c: &&Case| [one, other].iter().any(|f| f.caught_by.contains(&c.id.as_str()));
         let cases = Arc::new(self.cases.iter().filter(named).cloned().collect::<Vec<_>>());
-        let (report, _) = self.play(Subject::Pair(one, other), Pick::Turn(0, Arc::default()), &cases).await;
+        let (report, _) = self.play(Subject::Pair(one, other), Pick::Turn(0, Arc::default()), &cases).await?;
         matrix.plays += report.cost.plays;
         let caught_by: Vec<String> = report.cases.iter().filter(|o| self.kills(o)).map(|o| o.id.clone()).collect();
         if caught_by.is_empty() {
@@ -274,6 +329,7 @@ impl Bench {
             named: cases.len(),
             caught_by,
         });
+        Ok(())
     }
 
     /// A kill counts only by a requirement that the case is about: a server that answers 403 must not make all checks

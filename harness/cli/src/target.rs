@@ -1,12 +1,6 @@
 //! A subject that is named by its URL: found, and greeted once before anything is judged.
 
-use std::{
-    collections::BTreeMap,
-    net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs as _},
-    path::PathBuf,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use ekmcheck_player::{
     network::{Introspection, Limits, Origin, Target, greet},
@@ -14,10 +8,7 @@ use ekmcheck_player::{
 };
 use ekmcheck_suite::case::Transport;
 
-use crate::Trouble;
-
-/// The longest that a port may take to show whether it is there.
-const REACH: Duration = Duration::from_secs(3);
+use crate::{Trouble, reach};
 
 /// About subjects that are named by their URLs.
 #[derive(clap::Args)]
@@ -50,8 +41,16 @@ pub(crate) fn is_url(subject: &str) -> bool {
 /// The server of a URL, on these transports.
 pub(crate) fn of_url(url: &str, transports: &[Transport], args: &NetworkArgs) -> Result<Target, Trouble> {
     let given = |why: String| Trouble::Given(format!("--subject {url}: {why}"));
-    let (host, port) = host_and_port(url).map_err(|why| given(why.to_owned()))?;
-    let ip = reachable(&host, port, transports, args.allow_remote).map_err(given)?;
+    let (host, port) = reach::host_and_port(url).map_err(|why| given(why.to_owned()))?;
+    let addresses = reach::addresses(&host).and_then(|found| reach::permitted(found, args.allow_remote));
+    let addresses = addresses.map_err(given)?;
+    let over_tcp = transports.iter().any(|transport| !transport.is_quic());
+    let ip = match (over_tcp, addresses.first()) {
+        // Of UDP it cannot be known.
+        (false, Some(first)) => *first,
+        _ => reach::answering(&addresses, port)
+            .map_err(|tried| given(format!("nothing listens there ({tried}); start the server, or name its port")))?,
+    };
     let origin = |transport: &Transport| {
         let port = args.quic_port.filter(|_| transport.is_quic()).unwrap_or(port);
         (*transport, Origin::new(SocketAddr::new(ip, port), &host))
@@ -70,6 +69,7 @@ pub(crate) fn of_url(url: &str, transports: &[Transport], args: &NetworkArgs) ->
         introspection,
         tokens: None,
         clients: None,
+        hand: None,
         allow_remote: args.allow_remote,
         limits: Limits::default(),
     };
@@ -95,63 +95,4 @@ pub(crate) async fn ready(world: &Arc<World>, target: &Target) -> Result<(), Tro
         false => format!("mend it, or play what is there with {}", only.join(" ")),
     };
     Err(Trouble::Given(format!("{} cannot be spoken to:{}\n{mend}", target.name, faults.concat())))
-}
-
-/// Host and port of `https://HOST:PORT`; the port is 443 if it is not given.
-pub(crate) fn host_and_port(url: &str) -> Result<(String, u16), &'static str> {
-    const FORM: &str = "a subject's URL is https://HOST:PORT";
-    let authority = url.strip_prefix("https://").ok_or(FORM)?;
-    let authority = authority.strip_suffix('/').unwrap_or(authority);
-    if authority.contains(['/', '?', '#', '@']) {
-        return Err("a subject's URL is https://HOST:PORT, without a path");
-    }
-    let (host, port) = match authority.rsplit_once(':') {
-        Some((host, port)) if !port.ends_with(']') => (host, port.parse().map_err(|_| FORM)?),
-        _ => (authority, 443),
-    };
-    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    if bare.is_empty() || (bare.contains(':') && bare.parse::<IpAddr>().is_err()) {
-        Err(FORM)
-    } else {
-        Ok((bare.to_owned(), port))
-    }
-}
-
-/// The first address of the host at which the port is there, as far as that can be known of UDP.
-fn reachable(host: &str, port: u16, transports: &[Transport], allow_remote: bool) -> Result<IpAddr, String> {
-    let found = (host, port).to_socket_addrs().map_err(|e| format!("the name {host:?} is not known here: {e}"))?;
-    let mut addresses: Vec<SocketAddr> = found.collect();
-    // Most servers on this machine listen there.
-    addresses.sort_by_key(|addr| !addr.is_ipv4());
-    let over_tcp = transports.iter().any(|transport| !transport.is_quic());
-    let mut tried = Vec::new();
-    for addr in &addresses {
-        // Whoever must not be spoken to is not even knocked at; the target's own check says so.
-        if !over_tcp || (!addr.ip().is_loopback() && !allow_remote) {
-            return Ok(addr.ip());
-        }
-        match TcpStream::connect_timeout(addr, REACH) {
-            Ok(_) => return Ok(addr.ip()),
-            Err(e) => tried.push(format!("{addr}: {e}")),
-        }
-    }
-    Err(format!("nothing listens there ({}); start the server, or name its port", tried.join("; ")))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_subject_has_a_host_and_a_port_and_nothing_else() {
-        let read = |url: &str| host_and_port(url).ok();
-        let right = |host: &str, port| Some((host.to_owned(), port));
-        assert_eq!(read("https://localhost:8443"), right("localhost", 8443));
-        assert_eq!(read("https://rs.example/"), right("rs.example", 443));
-        assert_eq!(read("https://[::1]:8443"), right("::1", 8443));
-        assert_eq!(read("https://[::1]"), right("::1", 443));
-        for wrong in ["http://localhost", "https://", "https://a:b", "https://a/x", "https://u@a", "https://a:b:1"] {
-            assert_eq!(read(wrong), None, "{wrong}");
-        }
-    }
 }

@@ -33,9 +33,13 @@ type Deed = fn(&mut Tls, usize) -> bool;
 struct Server {
     deed: Deed,
     right_certificates: usize,
+    /// What it knows of ALPN; empty if nothing.
+    alpn: &'static str,
+    /// Where it listens.
+    at: &'static str,
 }
 
-fn settings(scratch: &Scratch, name: &str) -> Arc<ServerConfig> {
+fn settings(scratch: &Scratch, name: &str, alpn: &str) -> Arc<ServerConfig> {
     let file = |name: &str| scratch.0.join("bundle").join(name);
     let certificates = |name: &str| CertificateDer::pem_file_iter(file(name)).unwrap().map(Result::unwrap);
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -46,16 +50,20 @@ fn settings(scratch: &Scratch, name: &str) -> Arc<ServerConfig> {
     let chain = certificates(&format!("{name}.pem")).collect();
     let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
     let mut settings = builder.with_client_cert_verifier(clients).with_single_cert(chain, key).unwrap();
-    settings.alpn_protocols = vec![b"http/1.1".to_vec()];
+    settings.alpn_protocols = alpn.split_terminator(' ').map(|name| name.as_bytes().to_vec()).collect();
     Arc::new(settings)
 }
 
 impl Server {
+    fn of(deed: Deed, right_certificates: usize) -> Self {
+        Self { deed, right_certificates, alpn: "http/1.1", at: "127.0.0.1:0" }
+    }
+
     /// Serves until the process of the test ends; returns the port.
     fn start(self, scratch: &Scratch) -> u16 {
-        let right = settings(scratch, "server/server");
-        let expired = settings(scratch, "harness/expired");
-        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let right = settings(scratch, "server/server", self.alpn);
+        let expired = settings(scratch, "harness/expired", self.alpn);
+        let listener = TcpListener::bind(self.at).unwrap();
         let port = listener.local_addr().unwrap().port();
         thread::spawn(move || {
             let requests = Arc::new(AtomicUsize::new(0));
@@ -98,17 +106,22 @@ const REFUSED: &str = "WWW-Authenticate: Bearer error=\"invalid_proof\"\r\n";
 
 /// A folder with `plan.toml` for a server that does this.
 fn planned(test: &str, deed: Deed, right_certificates: usize) -> Scratch {
+    planned_for(test, Server::of(deed, right_certificates), "tls13-h1").0
+}
+
+/// The same on a transport, with the server's port.
+fn planned_for(test: &str, server: Server, transport: &str) -> (Scratch, u16) {
     let scratch = Scratch::new(&format!("hostile-{test}"));
     assert_eq!(scratch.ekmcheck(&["init", "resource-server", "--dir", "bundle"]).status, 0);
-    let port = Server { deed, right_certificates }.start(&scratch);
+    let port = server.start(&scratch);
     scratch.write(
         "plan.toml",
         format!(
             "[subject]\nname = \"{test}\"\n[target]\nurl = \"https://localhost:{port}\"\nbundle = \"bundle\"\n\
-             transports = [\"tls13-h1\"]\n[limits]\nstep_seconds = 1\n"
+             transports = [\"{transport}\"]\n[limits]\nstep_seconds = 1\n"
         ),
     );
-    scratch
+    (scratch, port)
 }
 
 /// Plays five cases on a server that does this; the doctor, who would stop the run, is not asked.
@@ -285,7 +298,7 @@ fn a_certificate_that_expires_on_the_way() {
     let scratch = Scratch::new("hostile-expired");
     assert_eq!(scratch.ekmcheck(&["init", "resource-server", "--dir", "bundle"]).status, 0);
     let deed: Deed = |stream, _| answer(stream, "200 OK", "");
-    let port = Server { deed, right_certificates: 0 }.start(&scratch);
+    let port = Server::of(deed, 0).start(&scratch);
     let done = scratch.ekmcheck(&[
         "run",
         "--subject",
@@ -340,4 +353,87 @@ fn a_server_that_fails_costs_a_measurement_nothing_that_was_measured() {
     let done = scratch.ekmcheck(&[&bench[..], &["nothing"]].concat());
     assert_eq!(done.status, 2, "{}{}", done.out, done.err);
     assert!(done.err.contains("takes none of the schemes") && !scratch.0.join("nothing/bench.json").exists());
+}
+
+/// A run of what is named next.
+const SOME: [&str; 6] = ["run", "plan.toml", "--skip-doctor", "--report", "report", "--filter"];
+
+#[test]
+fn a_server_that_agrees_on_no_protocol_does_not_speak_http2() {
+    let deed: Deed = |stream, _| answer(stream, "200 OK", "");
+    let server = Server { alpn: "", ..Server::of(deed, usize::MAX) };
+    let (scratch, port) = planned_for("no-alpn", server, "tls13-h2");
+    let done = scratch.ekmcheck(&["doctor", "plan.toml"]).ends_with(2);
+    done.says(&["the application protocol h2 was offered by ALPN, and the server took none", "take the transport out"]);
+    let url = format!("https://localhost:{port}");
+    let words = ["run", "--subject", &url, "--bundle", "bundle", "--transport", "tls13-h2"];
+    scratch.ekmcheck(&words).ends_with(2).says(&["the server must offer this HTTP version by ALPN"]);
+    // Nobody was let in, and nobody was refused either.
+    let done =
+        scratch.ekmcheck(&[&SOME[..], &["rs.handshake.no-certificate", "--filter", "rs.exporter.no-context"]].concat());
+    let done = done.ends_with(3);
+    assert!(kept_verdicts(&scratch).iter().all(|verdict| verdict == "inconclusive"), "{}", done.out);
+    // HTTP/1.1 needs no ALPN.
+    let plan = scratch.read("plan.toml").replace("tls13-h2", "tls13-h1");
+    scratch.write("plan.toml", plan);
+    scratch.ekmcheck(&[&SOME[..], &["rs.accept.valid"]].concat()).ends_with(0);
+}
+
+fn kept_verdicts(scratch: &Scratch) -> Vec<String> {
+    let report = scratch.json("report/report.json");
+    let cases = report["cases"].as_array().unwrap();
+    assert!(!cases.is_empty());
+    cases.iter().map(|case| case["verdict"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_server_that_answers_no_more_ends_the_run() {
+    let deed: Deed = |stream, number| number < 4 && answer(stream, "401 Unauthorized", REFUSED);
+    let scratch = planned("silent", deed, usize::MAX);
+    let done = scratch.ekmcheck(&[&SOME[..], &["rs.alg"]].concat()).ends_with(3);
+    let report = scratch.json("report/report.json");
+    let why = report["unfinished"].as_str().unwrap();
+    assert!(why.starts_with("the subject does not answer any more on tls13-h1: "), "{why}");
+    let counts = &report["counts"];
+    assert!(counts["executed"].as_u64() > Some(0) && counts["not_executed"].as_u64() > Some(0), "{counts}");
+    done.says(&["does not answer any more"]);
+    // Every report says so.
+    for name in ["report.html", "summary.md", "junit.xml"] {
+        assert!(scratch.read(&format!("report/{name}")).contains("does not answer any more"), "{name}");
+    }
+}
+
+#[test]
+fn localhost_is_ipv6_too() {
+    let deed: Deed = |stream, _| answer(stream, "200 OK", "");
+    if TcpListener::bind("[::1]:0").is_err() {
+        return;
+    }
+    let (scratch, port) = planned_for("ipv6", Server { at: "[::1]:0", ..Server::of(deed, usize::MAX) }, "tls13-h1");
+    let right = [&SOME[..], &["rs.accept.valid"]].concat();
+    scratch.ekmcheck(&right).ends_with(0);
+    // By its address, where the certificate is for the name; as a place, and for the workbench.
+    let plan = scratch.read("plan.toml");
+    scratch.write("plan.toml", plan.replace("bundle = ", "address = \"::1\"\nbundle = "));
+    scratch.ekmcheck(&right).ends_with(0);
+    scratch.write("plan.toml", format!("{plan}[places]\nnode = \"https://localhost:{port}\"\n"));
+    scratch.ekmcheck(&[&SOME[..], &["rs.replay.another-process"]].concat()).says(&["executed 1"]);
+    let bundle = [
+        "--ca",
+        "bundle/harness/root.pem",
+        "--client-cert",
+        "bundle/harness/p256.pem",
+        "--client-key",
+        "bundle/harness/p256.key",
+    ];
+    for (host, name) in [("localhost", "localhost"), ("[::1]", "localhost")] {
+        let target = format!("{host}:{port}");
+        let words = [&["exporter", target.as_str(), "--server-name", name][..], &bundle].concat();
+        scratch.ekmcheck(&words).ends_with(0).says(&[&format!("[::1]:{port} over tls13-h1")]);
+    }
+    // Without a server name, the address is what the certificate has to be for.
+    scratch.ekmcheck(&["init", "resource-server", "--dir", "own", "--name", "::1"]).ends_with(0);
+    let url = format!("https://[::1]:{port}");
+    let words = ["run", "--subject", &url, "--bundle", "own", "--transport", "tls13-h1"];
+    scratch.ekmcheck(&words).ends_with(2).says(&["cannot be spoken to"]);
 }

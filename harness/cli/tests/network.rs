@@ -159,6 +159,7 @@ impl Served {
             introspection: Some(Introspection::of_file(&set.folder.join(INTROSPECTION))),
             tokens: None,
             clients: None,
+            hand: None,
             allow_remote: false,
             limits: Limits::default(),
         }))

@@ -245,3 +245,76 @@ fn another_node_of_the_service_is_played_to_where_the_plan_names_one() {
     drop(node.stdin.take());
     assert!(node.wait().unwrap().success());
 }
+
+#[test]
+fn a_subject_that_was_started_here_is_started_anew() {
+    let scratch = Scratch::new("restart");
+    let plan = scratch.plan("restart.toml", &[], "transports = [\"tls13-h1\", \"quic-h3\"]");
+    // It chooses a port at first, and is given it when it is started anew.
+    let given = fs::read_to_string(&plan).unwrap().replace("\"--port\", \"0\"", "\"--port\", \"{port}\"");
+    fs::write(&plan, given).unwrap();
+    let report = scratch.0.join("report");
+    // Others are played meanwhile, and are not disturbed by it.
+    let words =
+        ["run", "--filter", "rs.replay", "--filter", "rs.handshake.session-under-former-authority", "--jobs", "4"];
+    let done = scratch.ekmcheck(&[&words[..], &["--report", report.to_str().unwrap()]].concat(), &plan);
+    assert_eq!(done.status.code(), Some(0), "{}{}", text(&done.stdout), text(&done.stderr));
+    let report: serde_json::Value = serde_json::from_slice(&fs::read(report.join("report.json")).unwrap()).unwrap();
+    let of = |id: &str| -> Vec<(String, String)> {
+        let cases = report["cases"].as_array().unwrap().iter().filter(|case| case["id"] == id);
+        let word = |case: &serde_json::Value, name: &str| case[name].as_str().unwrap().to_owned();
+        cases.map(|case| (word(case, "verdict"), word(case, "reason"))).collect()
+    };
+    let restarted = of("rs.replay.after-a-restart");
+    assert!(restarted.len() == 2 && restarted.iter().all(|(verdict, _)| verdict == "pass"), "{restarted:?}");
+    let former = of("rs.handshake.session-under-former-authority");
+    assert!(former.iter().all(|(verdict, why)| verdict == "not-testable" && why.contains("another trust anchor")));
+    assert_eq!(report["counts"]["inconclusive"], 0, "{report}");
+}
+
+#[test]
+fn a_plan_is_found_by_its_directory_and_from_within() {
+    let scratch = Scratch::new("within");
+    scratch.plan("plan.toml", &[], "transports = [\"tls13-h1\"]");
+    let from = |directory: &Path, words: &[&str]| {
+        let mut command = Command::new(EKMCHECK);
+        command.current_dir(directory).args(words).output().unwrap()
+    };
+    let within = |words: &[&str]| from(&scratch.0, words);
+    let name = scratch.0.file_name().unwrap().to_str().unwrap();
+    let beside = |words: &[&str]| from(scratch.0.parent().unwrap(), words);
+    let run = ["run", "--filter", "rs.accept.valid", "--report", "report"];
+    for done in [
+        within(&[&run[..], &["plan.toml"]].concat()),
+        within(&[&run[..], &["."]].concat()),
+        beside(&["check-plan", name]),
+        beside(&["doctor", name]),
+        beside(&["replay", "rs.accept.valid", name]),
+    ] {
+        assert_eq!(done.status.code(), Some(0), "{}{}", text(&done.stdout), text(&done.stderr));
+    }
+    // What is none says which file it looked for.
+    let done = beside(&["check-plan", "."]);
+    assert_eq!(done.status.code(), Some(2));
+    assert!(text(&done.stderr).contains("plan.toml:1: "), "{}", text(&done.stderr));
+}
+
+#[test]
+fn nothing_is_started_for_a_plan_that_would_send_to_another_machine() {
+    let scratch = Scratch::new("remote");
+    let start = "[start]\ncommand = [\"sh\", \"-c\", \"touch started\"]\nready_line = \"ready\"\n";
+    for target in [
+        "url = \"https://localhost:{port}\"\naddress = \"192.0.2.1\"\n",
+        "url = \"https://192.0.2.1:8443\"\n",
+        "url = \"https://localhost:{port}\"\n[places]\nnode = \"https://[2001:db8::1]:8443\"\n",
+    ] {
+        let plan = scratch.0.join("remote.toml");
+        fs::write(&plan, format!("[subject]\nname = \"x\"\n[target]\n{target}{start}")).unwrap();
+        for command in ["run", "doctor", "fuzz", "bench"] {
+            let done = scratch.ekmcheck(&[command], &plan);
+            let err = text(&done.stderr);
+            assert!(done.status.code() == Some(2) && err.contains("is on another machine"), "{command}: {err}");
+        }
+        assert!(!scratch.0.join("started").exists());
+    }
+}

@@ -251,7 +251,8 @@ impl<'a> Actor<'a> {
         };
         let connection = match dial(&tls, addr, &server_name, options).await {
             Ok(connection) => connection,
-            Err(error) if connect.may_fail && !matches!(error, WireError::Connect(_)) => {
+            // Without the protocol that the play is on, nothing was refused.
+            Err(error) if connect.may_fail && !matches!(error, WireError::Connect(_) | WireError::NotAgreed(_)) => {
                 return self.not_connected(connect, party, transport, client, authority, &error).await;
             }
             Err(WireError::Timeout(Stage::Negotiation)) => {

@@ -77,7 +77,12 @@ pub fn bench(
     let mut unfinished = None;
     for transport in &settings.transports {
         if let Err(why) = measured.on(*transport, progress) {
-            unfinished = Some(why);
+            // Where its process has ended, that is why.
+            let ended = match &settings.subject {
+                Subject::Network(target) => target.ended(),
+                _ => None,
+            };
+            unfinished = Some(ended.map_or(why, |how| format!("the subject ended: {how}")));
             break;
         }
     }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt,
     net::SocketAddr,
     sync::Arc,
     time::Duration,
@@ -9,6 +10,7 @@ use std::{
 
 use ekmcheck_parties::wire::{self, ConnectOptions, How, OutgoingRequest, Stage, WireError};
 use ekmcheck_suite::{case::Transport, play::Place};
+use tokio::sync::RwLock;
 
 use crate::{
     Local,
@@ -37,10 +39,49 @@ pub struct Target {
     pub tokens: Option<Arc<TokenCommand>>,
     /// The clients whose certificates it knows, if not all of the bundle's.
     pub clients: Option<BTreeSet<String>>,
+    /// The hand on it, if the harness started it.
+    pub hand: Option<Hand>,
     /// Whether it may be on another machine.
     pub allow_remote: bool,
     /// What bounds a play.
     pub limits: Limits,
+}
+
+/// A subject that runs as a process of the harness's.
+pub trait Process: fmt::Debug + Send + Sync {
+    /// How it ended and what it wrote last, if it did.
+    fn ended(&self) -> Option<String>;
+
+    /// Whether it can be started anew.
+    ///
+    /// # Errors
+    /// Why not.
+    fn can_restart(&self) -> Result<(), String>;
+
+    /// Ends it, starts it anew on the same ports, and waits until it is ready. Blocks the thread.
+    ///
+    /// # Errors
+    /// Why it is not ready.
+    fn restart(&self) -> Result<(), String>;
+
+    /// The longest that this may take.
+    fn restart_takes(&self) -> Duration;
+}
+
+/// The hand on a subject that the harness started. Copies share it.
+#[derive(Debug, Clone)]
+pub struct Hand {
+    pub(crate) process: Arc<dyn Process>,
+    /// A play that starts it anew has it alone.
+    pub(crate) turn: Arc<RwLock<()>>,
+}
+
+impl Hand {
+    /// On that process.
+    #[must_use]
+    pub fn on(process: Arc<dyn Process>) -> Self {
+        Self { process, turn: Arc::default() }
+    }
 }
 
 /// Where a server listens on a transport.
@@ -85,12 +126,23 @@ impl Target {
         self.origins.values().chain(places).map(|origin| origin.addr)
     }
 
+    /// Whether all of it is on this machine, whose clock it has then.
+    pub(crate) fn is_here(&self) -> bool {
+        self.addresses().all(|addr| is_here(&addr))
+    }
+
+    /// How it ended, if the harness started it and it did.
+    #[must_use]
+    pub fn ended(&self) -> Option<String> {
+        self.hand.as_ref().and_then(|hand| hand.process.ended())
+    }
+
     /// Whether everything may be sent to where the target says.
     ///
     /// # Errors
     /// The first address that is on another machine while [`Self::allow_remote`] is not set.
     pub fn permitted(&self) -> Result<(), String> {
-        let remote = self.addresses().find(|addr| !addr.ip().is_loopback());
+        let remote = self.addresses().find(|addr| !is_here(addr));
         match remote.filter(|_| !self.allow_remote) {
             Some(addr) => Err(format!(
                 "{addr} is on another machine, and thousands of odd requests would go there; if it is yours, allow it with --allow-remote"
@@ -98,6 +150,12 @@ impl Target {
             None => Ok(()),
         }
     }
+}
+
+/// Whether it is on this machine.
+fn is_here(addr: &SocketAddr) -> bool {
+    // An address of IPv4 in the form of IPv6 is the same one.
+    addr.ip().to_canonical().is_loopback()
 }
 
 /// What a server said of itself in its answer to a request without a token.
@@ -152,6 +210,7 @@ fn hint(error: &WireError) -> String {
         WireError::Handshake { alert: Some(_), .. } | WireError::Refused { .. } => {
             "; the server must trust server/client-ca.pem of this bundle and speak this version and protocol"
         }
+        WireError::NotAgreed(_) => "; the server must offer this HTTP version by ALPN",
         WireError::Timeout(Stage::Handshake) => "; does it listen there on this transport?",
         _ => "",
     };
@@ -173,6 +232,7 @@ mod tests {
             tokens: None,
             clients: None,
             introspection: None,
+            hand: None,
             allow_remote,
             limits: Limits::default(),
         }
@@ -182,6 +242,7 @@ mod tests {
     fn another_machine_has_to_be_allowed() {
         assert_eq!(target("127.0.0.1:8443", false).permitted(), Ok(()));
         assert_eq!(target("[::1]:8443", false).permitted(), Ok(()));
+        assert_eq!(target("[::ffff:127.0.0.1]:8443", false).permitted(), Ok(()));
         assert_eq!(target("192.0.2.1:8443", true).permitted(), Ok(()));
         let refused = target("192.0.2.1:8443", false).permitted().unwrap_err();
         assert!(refused.starts_with("192.0.2.1:8443") && refused.contains("--allow-remote"), "{refused}");

@@ -15,6 +15,8 @@ use tokio::{
     time::{Instant, timeout},
 };
 
+use crate::children::Leash;
+
 /// The longest token that is taken, in octets: more than any server takes in a field.
 const LONGEST: u64 = 16 * 1024;
 /// The longest that the command may take.
@@ -73,14 +75,11 @@ impl TokenCommand {
     }
 
     async fn ask(&self, program: &str, arguments: &[String]) -> Result<String, String> {
-        let mut child = Command::new(program)
-            .args(arguments)
-            .current_dir(&self.directory)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
-            .kill_on_drop(true)
-            .spawn()
+        let mut command = Command::new(program);
+        command.args(arguments).current_dir(&self.directory).kill_on_drop(true);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        // Whatever it started ends with it, at its end or at ours.
+        let (mut child, _leash) = Leash::start(&mut command)
             .map_err(|e| format!("cannot be started in {}: {e}", self.directory.display()))?;
         let mut text = Vec::new();
         if let Some(stdout) = child.stdout.take() {
@@ -120,5 +119,23 @@ mod tests {
         assert!(token_in(b"{\"access_token\":1}").unwrap_err().contains("character 0"));
         assert!(token_in(b"one\ntwo").unwrap_err().contains("character 3"));
         assert!(token_in(b"\xff").unwrap_err().contains("UTF-8"));
+    }
+
+    #[tokio::test]
+    #[cfg(target_os = "linux")]
+    async fn what_the_command_leaves_behind_is_ended() {
+        let folder = std::env::temp_dir().join(format!("ekmcheck-own-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let script = "sleep 1000 >/dev/null & echo $! > left; echo token";
+        let command = ["sh", "-c", script].map(str::to_owned).to_vec();
+        let tokens = TokenCommand::new(command, folder.clone(), BTreeMap::new());
+        assert_eq!(tokens.ask("sh", &tokens.command[1..]).await, Ok("token".to_owned()));
+        let left = std::fs::read_to_string(folder.join("left")).unwrap();
+        // Its new parent may not have noticed yet.
+        let state = || std::fs::read_to_string(format!("/proc/{}/stat", left.trim())).unwrap_or_default();
+        while !state().is_empty() && !state().contains(") Z ") {
+            tokio::task::yield_now().await;
+        }
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 }

@@ -14,12 +14,13 @@ use ekmcheck_suite::{
     dialect::Dialect,
     judge::judge,
     outcome::Outcome,
+    play::Play,
     report::{Cost, Report, Unit},
     requirement::Ledger,
     transcript::{Event, Transcript},
 };
 use tokio::{
-    sync::{Semaphore, mpsc},
+    sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, Semaphore, mpsc},
     task::JoinSet,
 };
 
@@ -27,9 +28,14 @@ use crate::{
     Local,
     actor::{self, Bounds},
     dialect, floor,
+    jump::{Reading, undisturbed},
     subject::Subject,
+    watch::{Underway, Watch},
     world::World,
 };
+
+/// Why a run ended early that somebody ended.
+const INTERRUPTED: &str = "interrupted";
 
 /// The longest that one way through a case may take, and what is added to it for each request that is repeated.
 const PLAY: Duration = Duration::from_secs(30);
@@ -88,7 +94,8 @@ pub struct Played {
 }
 
 /// Plays all cases of the plan. `progress` is called with each as it finishes, in no particular order. If `stop` gives a
-/// sign, nothing more is begun, and what finished is kept.
+/// sign, the process of the subject ends, or the subject answers nothing any more, then nothing more is begun, and what
+/// finished is kept; the report says why.
 pub fn run<'a>(
     world: Arc<World>,
     plan: Plan,
@@ -119,36 +126,53 @@ async fn play_all(
     let permits = Arc::new(Semaphore::new(plan.jobs.max(1)));
     let unique = Arc::new(AtomicU64::new((plan.seed << 20).wrapping_add(plan.subject.first_number(&world))));
     let dialect = Arc::new(dialect(&world, &plan, &unique).await);
+    let underway = Underway::default();
+    let mut watch = Watch::of(&plan.subject, &world, &underway);
     let (done, mut finished) = mpsc::unbounded_channel();
     let mut tasks = JoinSet::new();
     for (case, transport) in units {
-        let (world, plan, permits, unique, done, dialect) =
-            (world.clone(), plan.clone(), permits.clone(), unique.clone(), done.clone(), dialect.clone());
+        let (world, plan, permits, unique, done) =
+            (world.clone(), plan.clone(), permits.clone(), unique.clone(), done.clone());
+        let (dialect, underway) = (dialect.clone(), underway.clone());
         tasks.spawn(async move {
             let Ok(_permit) = permits.acquire().await else { return };
             let Some(case) = plan.cases.get(case) else { return };
+            let place = underway.enter(format!("{} on {}", case.id, transport.name()));
             let played = unit(&world, &plan, case, transport, &unique, &dialect).await;
+            drop(place);
             // The receiver is gone only when the run was stopped.
             let _ = done.send(played);
         });
     }
     drop(done);
     let mut all = Vec::with_capacity(selected);
-    loop {
-        tokio::select! {
-            received = finished.recv() => match received {
-                Some(played) => {
-                    progress(&played);
-                    all.push(played);
+    let mut unfinished = None;
+    while unfinished.is_none() {
+        unfinished = tokio::select! {
+            received = finished.recv() => {
+                let Some(played) = received else { break };
+                let counts = tokio::select! {
+                    counts = watch.counts(&played) => counts,
+                    () = &mut stop => Err(INTERRUPTED.to_owned()),
+                };
+                match counts {
+                    Err(why) => Some(why),
+                    Ok(()) => {
+                        progress(&played);
+                        let ends = tokio::select! {
+                            ends = watch.after(&world, &played) => ends,
+                            () = &mut stop => Some(INTERRUPTED.to_owned()),
+                        };
+                        all.push(played);
+                        ends
+                    }
                 }
-                None => break,
-            },
-            () = &mut stop => {
-                tasks.abort_all();
-                break;
             }
-        }
+            () = &mut stop => Some(INTERRUPTED.to_owned()),
+            why = watch.ended() => Some(why),
+        };
     }
+    tasks.abort_all();
     let seconds = begun.elapsed().as_secs_f64();
     all.sort_by(|a, b| (&a.outcome.id, a.outcome.transport).cmp(&(&b.outcome.id, b.outcome.transport)));
     let transcripts = || all.iter().flat_map(|p| &p.transcripts);
@@ -174,6 +198,8 @@ async fn play_all(
     let outcomes = all.iter().map(|p| p.outcome.clone()).collect();
     let mut report = Report::new(&plan.subject.name(), plan.transports, plan.seed, cost, selected, outcomes);
     report.dialect = Arc::unwrap_or_clone(dialect);
+    // What ended with the last case cost nothing.
+    report.unfinished = unfinished.filter(|_| report.counts.not_executed > 0);
     (report, all)
 }
 
@@ -225,14 +251,16 @@ async fn unit(
         if let Some(tap) = &world.controls.tap {
             tap.next_play();
         }
-        let played = async {
+        let _turn = turn(&plan.subject, &play).await;
+        let steps = &play;
+        let played = || async move {
             let mut tries = PORTS;
             loop {
                 // Another try says nothing that the subject has heard.
                 let unique = unique.fetch_add(1 << 12, Ordering::Relaxed);
                 let bounds = Bounds { unique, rounds: plan.rounds, dialect: dialect.clone() };
-                let started = plan.subject.start(world, play.transports(transport), play.places()).await?;
-                let (transcript, port_taken) = actor::play(world, &started, case, transport, &play, bounds).await;
+                let started = plan.subject.start(world, steps.transports(transport), steps.places()).await?;
+                let (transcript, port_taken) = actor::play(world, &started, case, transport, steps, bounds).await;
                 tries -= 1;
                 if !port_taken || tries == 0 {
                     return Ok::<_, String>(transcript);
@@ -241,11 +269,22 @@ async fn unit(
         };
         let broken = |why: String| of(vec![Event::Broken(why)]);
         let repeated = REPEATED * play.repeated().min(u32::from(u16::MAX));
-        let limit = PLAY + repeated + world.controls.pace.longer(&play, plan.jobs);
-        transcripts.push(match tokio::time::timeout(limit, played).await {
-            Ok(Ok(transcript)) => transcript,
-            Ok(Err(why)) => broken(format!("the subject did not start: {why}")),
-            Err(_) => broken(format!("not finished within {} s", limit.as_secs())),
+        let limit = PLAY + repeated + world.controls.pace.longer(&play, plan.jobs) + restarts(&plan.subject, &play);
+        let (played, broken) = (&played, &broken);
+        let bounded = || async move {
+            match tokio::time::timeout(limit, played()).await {
+                Ok(Ok(transcript)) => transcript,
+                Ok(Err(why)) => broken(format!("the subject did not start: {why}")),
+                Err(_) => broken(format!("not finished within {} s", limit.as_secs())),
+            }
+        };
+        let since = Instant::now();
+        transcripts.push(match &plan.subject {
+            Subject::Network(_) => undisturbed(|| Reading::now(&world.clock, since), bounded)
+                .await
+                .unwrap_or_else(|seconds| broken(format!("this machine's clock was moved by {seconds} s"))),
+            // It has a clock of its own, which the machine's does not move.
+            _ => bounded().await,
         });
         drop(connections);
     }
@@ -258,6 +297,30 @@ pub fn place(name: &str) -> usize {
     let hash = name.bytes().fold(0x811C_9DC5_u32, |hash, octet| (hash ^ u32::from(octet)).wrapping_mul(0x0100_0193));
     // Half of it is a number on every machine.
     usize::try_from(hash >> 1).unwrap_or_default()
+}
+
+/// A play that starts the subject anew has it alone, as it would end the connections of all others.
+async fn turn(subject: &Subject, play: &Play) -> Option<Turn> {
+    let Subject::Network(target) = subject else { return None };
+    let turn = target.hand.as_ref()?.turn.clone();
+    Some(match play.restarts() {
+        0 => Turn::Shared(turn.read_owned().await),
+        _ => Turn::Alone(turn.write_owned().await),
+    })
+}
+
+/// Held for as long as a play goes on.
+#[expect(dead_code, reason = "held, and never looked at")]
+enum Turn {
+    Shared(OwnedRwLockReadGuard<()>),
+    Alone(OwnedRwLockWriteGuard<()>),
+}
+
+/// The longest that starting the subject anew may take in a play.
+fn restarts(subject: &Subject, play: &Play) -> Duration {
+    let Subject::Network(target) = subject else { return Duration::ZERO };
+    let once = target.hand.as_ref().map_or(Duration::ZERO, |hand| hand.process.restart_takes());
+    once * u32::try_from(play.restarts()).unwrap_or(u32::MAX)
 }
 
 /// Index of a case and a transport, in an order that depends on the seed alone.

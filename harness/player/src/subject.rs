@@ -229,11 +229,15 @@ impl Started {
     }
 
     /// Stops the usual server, with all its connections, and starts it anew with nothing remembered.
-    pub(crate) async fn restart(&self, world: &World, client_ca: ClientCa) -> Result<(), WireError> {
+    pub(crate) async fn restart(&self, world: &World, client_ca: ClientCa) -> Result<(), String> {
+        if let Some(hand) = self.target().and_then(|target| target.hand.clone()) {
+            let restarted = tokio::task::spawn_blocking(move || hand.process.restart());
+            return restarted.await.map_err(|e| e.to_string())?;
+        }
         let before = self.parties().remove(&None);
         drop(before);
         let surroundings = Surroundings { client_ca, ..self.surroundings.clone() };
-        let party = self.subject.party(world, None, &surroundings).await?;
+        let party = self.subject.party(world, None, &surroundings).await.map_err(|e| e.to_string())?;
         self.parties().insert(None, Arc::new(party));
         Ok(())
     }

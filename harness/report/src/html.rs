@@ -91,6 +91,7 @@ fn head(material: &Material<'_>) -> Markup {
             div .lead data-conclusion=(tone(material)) {
                 h1 { (capital(words::conclusion(material.conclusion(), report))) }
                 p .meaning { (words::meaning(material.conclusion(), report)) }
+                @if let Some(why) = &report.unfinished { p .meaning { "Not all was played: " (why) } }
                 dl .about {
                     div { dt { "Subject" } dd { code { (report.subject) } } }
                     div { dt { "Draft" } dd { a href={ "https://datatracker.ietf.org/doc/html/" (DRAFT) } rel="noreferrer" { (report.draft) } } }

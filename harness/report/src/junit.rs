@@ -25,9 +25,11 @@ pub(crate) fn xml(material: &Material<'_>) -> Result<String, ReportFault> {
         // Else a run that was cut short would look whole.
         let mut suite = TestSuite::new("ekmcheck.run");
         let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
-        status
-            .set_type("not-executed")
-            .set_message(format!("{} results are missing: the run was cut short", result.counts.not_executed));
+        status.set_type("not-executed").set_message(format!(
+            "{} results are missing: the run was cut short{}",
+            result.counts.not_executed,
+            result.unfinished.as_ref().map(|why| format!(": {why}")).unwrap_or_default()
+        ));
         suite.add_test_case(TestCase::new("complete", status));
         report.add_test_suite(suite);
     }

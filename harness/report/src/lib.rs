@@ -64,6 +64,8 @@ impl<'a> Material<'a> {
     ) -> Self {
         let mut report = report.clone();
         report.subject = inert(&report.subject);
+        // Its last words may be of many lines.
+        report.unfinished = report.unfinished.map(|why| inert(&why.replace('\n', " ")));
         for outcome in &mut report.cases {
             let reasons = outcome.requirements.iter_mut().filter_map(|r| r.reason.as_mut());
             for words in [&mut outcome.seen, &mut outcome.reason, &mut outcome.expected].into_iter().chain(reasons) {

@@ -29,6 +29,9 @@ fn write(out: &mut String, material: &Material<'_>) -> std::fmt::Result {
     };
     writeln!(out, "## {sign} TLS session binding: {}\n", words::conclusion(conclusion, report))?;
     writeln!(out, "{}\n", words::meaning(conclusion, report))?;
+    if let Some(why) = &report.unfinished {
+        writeln!(out, "Not all was played: {}\n", code(why))?;
+    }
     writeln!(
         out,
         "Subject {}, ekmcheck {}, {}, transports {}.\n",

@@ -440,6 +440,12 @@ impl Play {
         self.steps.iter().flat_map(Step::flat).map(of).fold(0, u32::saturating_add)
     }
 
+    /// How often the subject is started anew.
+    #[must_use]
+    pub fn restarts(&self) -> usize {
+        self.steps.iter().flat_map(Step::flat).filter(|step| matches!(step, Step::Restart(_))).count()
+    }
+
     /// The servers that it needs beside the usual one.
     pub fn places(&self) -> impl Iterator<Item = Place> {
         self.steps.iter().flat_map(Step::flat).filter_map(|step| match step {

@@ -216,6 +216,9 @@ pub struct Report {
     /// When the run began, in seconds since 1970; none where nobody said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started: Option<i64>,
+    /// Why not all that was selected was played, where that is so. Words of the subject may stand in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unfinished: Option<String>,
     /// What it comes to.
     pub conclusion: Conclusion,
     /// How many cases ended how.
@@ -254,6 +257,7 @@ impl Report {
             baseline: None,
             dialect: Dialect::default(),
             started: None,
+            unfinished: None,
             conclusion: Conclusion::of(&counts),
             counts,
             cost,

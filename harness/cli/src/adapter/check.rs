@@ -14,6 +14,7 @@ use crate::{
     Trouble, USAGE,
     doctor::{Finding, Weight, good, trouble},
     planned, print,
+    signals::Stop,
 };
 
 /// How long an adapter may take to end when its standard input has.
@@ -25,14 +26,18 @@ const WITH_JTI: &str = "valid/per-request-claims";
 /// Checks, prints what was found; returns the exit status.
 pub(crate) fn check(command: &str, launch: &Launch, all: &[Vector]) -> Result<u8, Trouble> {
     let mut findings = Vec::new();
-    examine(launch, all, &mut findings);
+    let stop = Stop::on_signals()?;
+    examine(launch, all, &mut findings, &stop);
+    if stop.is_given() {
+        return Err(Trouble::Incomplete("interrupted; not everything was looked at".to_owned()));
+    }
     let again = shlex::try_quote(command).map(|q| q.into_owned()).unwrap_or_default();
     let (text, well) = planned::told(&findings, &format!("ekmcheck run --adapter {}", plain(&again)));
     print(&text);
     Ok(if well { 0 } else { USAGE })
 }
 
-fn examine(launch: &Launch, all: &[Vector], findings: &mut Vec<Finding>) {
+fn examine(launch: &Launch, all: &[Vector], findings: &mut Vec<Finding>, stop: &Stop) {
     let (mut asker, about) = match Asker::start(launch) {
         Ok(started) => started,
         Err(why) => {
@@ -43,6 +48,9 @@ fn examine(launch: &Launch, all: &[Vector], findings: &mut Vec<Finding>) {
     findings
         .push(good(format!("it greets: {} {} in {} on {}", about.name, about.version, about.language, about.library)));
     for examination in [strange, verdicts, pipeline, memory] {
+        if stop.is_given() {
+            return;
+        }
         match examination(&mut asker, all, findings) {
             Ok(()) => {}
             // One that was lost says nothing to the next examination, so that one gets a new one.

@@ -9,7 +9,8 @@ use super::{BoundsArgs, Format, NetworkArgs, transport};
 
 #[derive(Args)]
 pub(crate) struct BenchArgs {
-    /// The plan of a subject (TOML), in place of --subject: bearer, certificate-bound and session-bound are measured
+    /// The plan of a subject (TOML), or the directory that has one as `plan.toml`, in place of --subject: bearer,
+    /// certificate-bound and session-bound are measured
     #[arg(value_name = "PLAN", conflicts_with_all = ["subject", "bundle"])]
     pub(crate) plan: Option<PathBuf>,
     /// What to measure: `reference`, the embedded server, or a URL

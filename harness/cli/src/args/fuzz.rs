@@ -9,7 +9,7 @@ use super::{BoundedArgs, BoundsArgs, Format, NetworkArgs, shard, transport};
 
 #[derive(Args)]
 pub(crate) struct FuzzArgs {
-    /// The plan of a subject (TOML), in place of --subject
+    /// The plan of a subject (TOML), or the directory that has one as `plan.toml`, in place of --subject
     #[arg(value_name = "PLAN", conflicts_with_all = ["subject", "bundle"])]
     pub(crate) plan: Option<PathBuf>,
     /// A verifier library behind an adapter in place of a server (docs/adapters.md). No shell looks at the command line

@@ -10,6 +10,9 @@ use serde::Serialize;
 pub(super) struct Matrix {
     pub(super) ekmcheck: String,
     pub(super) draft: String,
+    /// Why it is not all of it, where that is so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) unfinished: Option<String>,
     /// What is wrong with the suite; empty if nothing.
     pub(super) findings: Vec<String>,
     /// Every fault with all cases that catch it.
@@ -79,6 +82,9 @@ impl Matrix {
     /// The matrix as a page in Markdown.
     pub(super) fn table(&self) -> String {
         let mut out = format!("# Kill matrix of ekmcheck {}\n\n{}", self.ekmcheck, self.numbers());
+        if let Some(why) = &self.unfinished {
+            out.push_str(&format!("\n**Not all was played: {why}.**\n"));
+        }
         out.push_str("\n| fault | what the server does | a run comes to | caught by |\n|---|---|---|---|\n");
         for fault in &self.faults {
             let comes_to = format!("{:?}", fault.conclusion);

@@ -63,6 +63,8 @@ pub struct ClientTls {
     quic: Option<quinn::ClientConfig>,
     exporters: Vec<ExporterRequest>,
     resumption: bool,
+    version: Version,
+    alpn: Alpn,
 }
 
 impl ClientTls {
@@ -120,7 +122,8 @@ impl ClientTls {
             Alpn::Http3 => Some(quic::client_config(Arc::clone(&config))?),
             Alpn::Http1 | Alpn::Http2 => None,
         };
-        Ok(Arc::new(Self { config, quic, exporters: settings.exporters, resumption: settings.resumption }))
+        let ClientSettings { exporters, resumption, version, alpn, .. } = settings;
+        Ok(Arc::new(Self { config, quic, exporters, resumption, version, alpn }))
     }
 
     /// The same client, which has the secrets of its connections logged. Cheap.
@@ -130,7 +133,7 @@ impl ClientTls {
         config.key_log = log;
         let config = Arc::new(config);
         let quic = self.quic.as_ref().and_then(|_| quic::client_config(Arc::clone(&config)).ok());
-        Arc::new(Self { config, quic, exporters: self.exporters.clone(), resumption: self.resumption })
+        Arc::new(Self { config, quic, exporters: self.exporters.clone(), ..*self })
     }
 
     /// The same client with no session remembered. Cheap.
@@ -143,7 +146,32 @@ impl ClientTls {
         let config = Arc::new(config);
         // What works with one store of sessions works with another.
         let quic = self.quic.as_ref().and_then(|_| quic::client_config(Arc::clone(&config)).ok());
-        Arc::new(Self { config, quic, exporters: self.exporters.clone(), resumption: self.resumption })
+        Arc::new(Self { config, quic, exporters: self.exporters.clone(), ..*self })
+    }
+}
+
+impl ClientTls {
+    /// Whether a connection over TCP has what was offered. A server that knows nothing of ALPN agrees on nothing, and what
+    /// goes on then is HTTP/1.1 (RFC 9113 section 3.2 has `h2` agreed on).
+    fn agreed(&self, established: &Established) -> Result<(), WireError> {
+        let Established { version, alpn, .. } = established;
+        if *version != self.version {
+            return Err(WireError::NotAgreed(format!(
+                "{:?} was offered, and the server took {version:?}",
+                self.version
+            )));
+        }
+        match (self.alpn, alpn) {
+            (Alpn::Http1, None) => Ok(()),
+            (offered, Some(alpn)) if offered == *alpn => Ok(()),
+            (offered, alpn) => {
+                let offered = offered.identifier().escape_ascii();
+                let took = alpn.map_or("none".to_owned(), |alpn| alpn.identifier().escape_ascii().to_string());
+                Err(WireError::NotAgreed(format!(
+                    "the application protocol {offered} was offered by ALPN, and the server took {took}"
+                )))
+            }
+        }
     }
 }
 
@@ -190,8 +218,8 @@ impl Default for ConnectOptions {
 ///
 /// # Errors
 ///
-/// [`WireError::Connect`], [`WireError::Handshake`], [`WireError::Refused`], [`WireError::Timeout`] or
-/// [`WireError::Http`] for the step that failed; [`WireError::Settings`] when `server_name` is not a name, or what is not
+/// [`WireError::Connect`], [`WireError::Handshake`], [`WireError::NotAgreed`], [`WireError::Refused`],
+/// [`WireError::Timeout`] or [`WireError::Http`] for the step that failed; [`WireError::Settings`] when `server_name` is not a name, or what is not
 /// HTTP/1.1 is to be raw.
 pub fn connect<'a>(
     tls: &'a Arc<ClientTls>,
@@ -237,6 +265,7 @@ async fn connected(
         true => None,
         false => Some(Established::of(stream.get_ref().1, &tls.exporters)?),
     };
+    established.as_ref().map_or(Ok(()), |established| tls.agreed(established))?;
 
     let stream = Rekeying::new(stream, &tls.exporters);
     let start = Connection::start(stream, established, local_addr, &options);

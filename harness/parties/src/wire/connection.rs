@@ -75,8 +75,8 @@ impl Sender {
     ///
     /// # Errors
     ///
-    /// [`WireError::NotExpressible`] before anything is sent; [`WireError::Refused`] if the server ended the connection
-    /// with a TLS alert; [`WireError::Timeout`] or [`WireError::Http`] otherwise.
+    /// [`WireError::NotExpressible`] before anything is sent; [`WireError::NotAgreed`] if the answer is in another version
+    /// of HTTP; [`WireError::Refused`] if the server ended the connection with a TLS alert; [`WireError::Timeout`] or [`WireError::Http`] otherwise.
     pub fn send(&self, request: OutgoingRequest) -> Boxed<'_, Result<Answer, WireError>> {
         self.send_with(request, &[])
     }
@@ -157,6 +157,7 @@ async fn over_http1(
     control.asks();
     sender.ready().await?;
     let start = Instant::now();
+    // A server may answer in HTTP/1.0 (RFC 9110 section 2.5): the major version is what is spoken.
     receive(start, sender.send_request(request).await?).await
 }
 

@@ -60,6 +60,9 @@ pub enum WireError {
         /// The error; contains the name of the alert.
         text: String,
     },
+    /// The handshake ended well, and not with the TLS version or the HTTP version that was offered.
+    #[error("not agreed on: {0}")]
+    NotAgreed(String),
     /// The peer ended an established connection with a fatal TLS alert. In TLS 1.3 this is how a client learns that
     /// its certificate was refused, as its own handshake is over by then.
     #[error("refused by the peer with the TLS alert {alert}")]

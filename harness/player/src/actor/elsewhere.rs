@@ -9,7 +9,7 @@ use ekmcheck_forge::{
 };
 use ekmcheck_suite::{
     case::Transport,
-    play::{Place, Send},
+    play::{ClientCa, Place, Restart, Send},
 };
 use serde_json::Value;
 
@@ -118,10 +118,15 @@ pub(super) fn own_tokens(subject: &Started, of_token: bool) -> Result<Option<&To
 }
 
 /// Whether the subject can be started anew.
-pub(super) fn can_restart(subject: &Started) -> Result<(), Stop> {
-    match subject.target() {
-        Some(_) => Err(Stop::NotTestable("the harness did not start the subject and cannot start it anew".to_owned())),
-        None => Ok(()),
+pub(super) fn can_restart(subject: &Started, restart: Restart) -> Result<(), Stop> {
+    let Some(target) = subject.target() else { return Ok(()) };
+    let not = |why: &str| Err(Stop::NotTestable(why.to_owned()));
+    match &target.hand {
+        None => not("the harness did not start the subject and cannot start it anew ([start] in the plan)"),
+        Some(_) if restart.client_ca == ClientCa::Foreign => {
+            not("the plan cannot say how the subject is started with another trust anchor for clients")
+        }
+        Some(hand) => hand.process.can_restart().map_err(Stop::NotTestable),
     }
 }
 

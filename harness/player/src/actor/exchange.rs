@@ -53,6 +53,8 @@ pub(super) fn reaction(sent: &Ready, answer: Result<wire::Answer, WireError>) ->
     match answer {
         Ok(answer) => Ok((Reaction::Answer(kept(sent, &answer)), false)),
         Err(WireError::NotExpressible(what)) => Err(Stop::NotTestable(format!("cannot be sent: {what}"))),
+        // What was to be spoken is not.
+        Err(error @ WireError::NotAgreed(_)) => Err(Stop::Broken(error.to_string())),
         Err(WireError::NotProcessed { why, ended }) => Ok((Reaction::NotProcessed(why), ended)),
         Err(error @ WireError::Timeout(_)) => Ok((Reaction::Hung(error.to_string()), false)),
         Err(error) => Ok((Reaction::Nothing(error.to_string()), false)),

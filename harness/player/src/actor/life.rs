@@ -25,7 +25,7 @@ impl Actor<'_> {
     }
 
     pub(super) async fn restart(&mut self, restart: Restart) -> Result<(), Stop> {
-        elsewhere::can_restart(self.subject)?;
+        elsewhere::can_restart(self.subject, restart)?;
         self.drain_sights();
         self.subject.restart(self.world, restart.client_ca).await.map_err(|e| Stop::Broken(format!("restart: {e}")))?;
         self.opened.remove(&None);

@@ -5,7 +5,7 @@
 
 use std::{
     io::{BufRead as _, BufReader, Read, Write as _},
-    process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, Stdio},
+    process::{ChildStderr, ChildStdin, ChildStdout, Command, Stdio},
     sync::{
         Arc, Mutex, PoisonError,
         mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender, TryRecvError},
@@ -15,6 +15,8 @@ use std::{
 };
 
 use ekmcheck_suite::adapter::{Answer, LONGEST_ANSWER, bounded};
+
+use crate::children::Group;
 
 /// How many lines of standard error are kept, and how many characters of each.
 const KEPT: (usize, usize) = (8, 200);
@@ -34,10 +36,10 @@ pub struct Launch {
     pub answer: Duration,
 }
 
-/// A running adapter. It is ended with this value.
+/// A running adapter. It is ended with this value, and with it all that it started.
 #[derive(Debug)]
 pub struct Process {
-    child: Child,
+    group: Group,
     /// `None` when its standard input was closed.
     input: Option<Sender<String>>,
     lines: Receiver<Line>,
@@ -63,28 +65,24 @@ impl Process {
     /// Why it cannot be started.
     pub fn start(launch: &Launch) -> Result<Self, String> {
         let (program, arguments) = launch.words.split_first().ok_or("the command is empty")?;
-        let mut child = Command::new(program)
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(|e| format!("{program} cannot be started: {e}"))?;
+        let mut command = Command::new(program);
+        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut group = Group::start(&mut command).map_err(|e| format!("{program} cannot be started: {e}"))?;
         let (input, to_write) = mpsc::channel();
         let (found, lines) = mpsc::sync_channel(WAITING);
         let (loud, quiet) = mpsc::channel();
         let said = Arc::new(Mutex::new(Vec::new()));
-        if let Some(stdin) = child.stdin.take() {
+        if let Some(stdin) = group.take_input() {
             thread::spawn(move || write(stdin, &to_write));
         }
-        if let Some(stdout) = child.stdout.take() {
+        if let Some(stdout) = group.take_output() {
             thread::spawn(move || read(stdout, &found));
         }
-        if let Some(stderr) = child.stderr.take() {
+        if let Some(stderr) = group.take_errors() {
             let said = said.clone();
             thread::spawn(move || listen(stderr, &said, loud));
         }
-        Ok(Self { child, input: Some(input), lines, said, quiet, limit: launch.first })
+        Ok(Self { group, input: Some(input), lines, said, quiet, limit: launch.first })
     }
 
     /// From now on every answer may take so long.
@@ -183,10 +181,10 @@ impl Process {
         let _ = self.quiet.recv_timeout(ENDING);
         let end = Instant::now() + ENDING;
         loop {
-            match self.child.try_wait() {
-                Ok(Some(status)) => return Some(status),
-                Ok(None) if Instant::now() < end => thread::sleep(Duration::from_millis(2)),
-                _ => return None,
+            match self.group.status() {
+                Some(status) => return Some(status),
+                None if Instant::now() < end => thread::sleep(Duration::from_millis(2)),
+                None => return None,
             }
         }
     }
@@ -199,10 +197,8 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // A wrapper's child, which is not killed with it, ends with its standard input.
+        // The thread that writes closes its standard input, which is how an adapter is asked to end.
         drop(self.input.take());
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

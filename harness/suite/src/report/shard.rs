@@ -75,6 +75,8 @@ pub fn merge(reports: &[(String, Report)]) -> Result<Report, MergeFaults> {
     whole.draft.clone_from(&first.draft);
     whole.named_by.clone_from(&first.named_by);
     whole.scenarios.clone_from(&first.scenarios);
+    let unfinished: Vec<&str> = parts().filter_map(|r| r.unfinished.as_deref()).collect();
+    whole.unfinished = (!unfinished.is_empty()).then(|| unfinished.join("\n"));
     if parts().any(|r| r.baseline.is_some()) {
         let baselines = || parts().filter_map(|r| r.baseline.as_ref());
         whole.set_baseline(Baseline {

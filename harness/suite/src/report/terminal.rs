@@ -183,6 +183,12 @@ fn counts(out: &mut String, report: &Report, style: Style) {
             counts.applicable, counts.executed, counts.not_testable, counts.not_executed
         ),
     );
+    if let Some(why) = &report.unfinished {
+        for (at, said) in why.lines().enumerate() {
+            let begin = if at == 0 { "not all was played: " } else { "" };
+            line(out, &format!("  {}{begin}{}{}", style.doubtful, plain(said), style.reset));
+        }
+    }
     if let Some(shard) = &report.shard {
         let Shard { number, of, elsewhere } = shard;
         line(

@@ -62,7 +62,7 @@ fn established(conn: &quinn::Connection, exporters: &[ExporterRequest]) -> Resul
         None => return Err(failed("the handshake is not complete")),
     };
     if agreed.alpn.as_deref() != Some(Alpn::Http3.identifier()) {
-        return Err(failed("an application protocol that was not offered"));
+        return Err(WireError::NotAgreed("the application protocol h3 was offered by ALPN, and not taken".to_owned()));
     }
     let peer = conn.peer_identity().and_then(|chain| chain.downcast::<Vec<CertificateDer<'static>>>().ok());
     Ok(Established {
