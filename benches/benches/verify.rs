@@ -45,9 +45,10 @@ fn main() -> ExitCode {
     let guard = Guard::new(ByTheDraft, Policy::default());
     let but = Guard::new(But { signature: false }, Policy::default());
     let proofs: Vec<String> = (0..=BATCH).map(|n| inputs.dpop_proof(&inputs.dpop_parts(n)).unwrap()).collect();
+    let bound = inputs.among(BATCH).unwrap();
     let mut groups = [
-        ("floor", floors::figures(&inputs, &proofs)),
-        ("session", protocols::session(&inputs, &guard, &but)),
+        ("floor", floors::figures(&inputs, &bound, &proofs)),
+        ("session", protocols::session(&inputs, &bound, &guard, &but)),
         ("dpop", protocols::dpop(&inputs, &proofs)),
         ("peers", peers::figures(&inputs)),
         ("make", floors::making(&inputs)),
@@ -83,13 +84,17 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
+fn needed() -> BTreeSet<&'static str> {
+    BOUNDS.iter().flat_map(Bound::figures).chain(RATIOS.iter().flat_map(|(of, to)| [*of, *to])).collect()
+}
+
 /// Measures what the bounds are about, and nothing else.
 fn check(mut figures: Vec<Figure<'_>>) -> ExitCode {
-    let needed: BTreeSet<&str> = BOUNDS.iter().flat_map(Bound::figures).collect();
+    let needed = needed();
     figures.retain(|figure| needed.contains(figure.name));
     for attempt in 1..=TRIES {
-        let turns = Turns::take(&mut figures, TURNS);
-        println!("attempt {attempt}, medians of {TURNS} turns\n{}", turns.table("es256-verify"));
+        let turns = Turns::take(&mut figures, TURNS).quiet();
+        println!("attempt {attempt}, medians of the quietest third of {TURNS} turns\n{}", turns.table("es256-verify"));
         for (of, to) in RATIOS {
             let ratio = turns.ratio(of, &[], &[to]).unwrap_or(f64::NAN);
             println!("       {:<56} {ratio:>8.4}", format!("{of} by {to}, on this processor"));
@@ -104,9 +109,9 @@ fn check(mut figures: Vec<Figure<'_>>) -> ExitCode {
 }
 
 /// Shows that each bound finds what it is there for: the same measurement, with that work done once more.
-fn prove(figures: Vec<Figure<'_>>, inputs: &Inputs) -> ExitCode {
+fn prove<'a>(figures: Vec<Figure<'a>>, inputs: &'a Inputs) -> ExitCode {
     let slower: BTreeMap<&str, &str> = BOUNDS.iter().map(|bound| (bound.of, bound.finds)).collect();
-    let needed: BTreeSet<&str> = BOUNDS.iter().flat_map(Bound::figures).collect();
+    let needed = needed();
     let needed = figures.into_iter().filter(|figure| needed.contains(figure.name));
     let mut figures: Vec<Figure<'_>> = needed
         .map(|figure| match slower.get(figure.name) {
@@ -114,7 +119,7 @@ fn prove(figures: Vec<Figure<'_>>, inputs: &Inputs) -> ExitCode {
             None => figure,
         })
         .collect();
-    let turns = Turns::take(&mut figures, TURNS / 3);
+    let turns = Turns::take(&mut figures, TURNS / 3).quiet();
     let mut all = true;
     for bound in BOUNDS {
         let (holds, line) = bound.checked(&turns);
