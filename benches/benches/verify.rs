@@ -115,7 +115,7 @@ fn prove<'a>(figures: Vec<Figure<'a>>, inputs: &'a Inputs) -> ExitCode {
     let needed = figures.into_iter().filter(|figure| needed.contains(figure.name));
     let mut figures: Vec<Figure<'_>> = needed
         .map(|figure| match slower.get(figure.name) {
-            Some(work) => figure.with(floors::work(work, inputs)),
+            Some(work) => figure.with(floors::work(work, inputs).unwrap()),
             None => figure,
         })
         .collect();

@@ -18,7 +18,7 @@ pub struct Figure<'a> {
     /// Iterations a turn: few where one takes long.
     pub turn: u64,
     /// Runs so many iterations, each with the work that was added, and says how long they took.
-    run: Box<dyn FnMut(u64, Option<&mut dyn FnMut(usize) -> bool>) -> Duration + 'a>,
+    run: Box<Run<'a>>,
     /// What each iteration does besides.
     added: Option<Work<'a>>,
     /// How often it was run.
@@ -27,6 +27,11 @@ pub struct Figure<'a> {
 
 /// What one iteration does, the number of which is given; says whether it came out as it should.
 pub type Work<'a> = Box<dyn FnMut(usize) -> bool + 'a>;
+
+/// The same, lent for one run.
+type Added<'r> = &'r mut dyn FnMut(usize) -> bool;
+
+type Run<'a> = dyn FnMut(u64, Option<Added<'_>>) -> Duration + 'a;
 
 impl<'a> Figure<'a> {
     /// `prepare` makes what a batch of that size needs, before the clock runs; `measured` does one iteration, the number of
@@ -56,7 +61,7 @@ impl<'a> Figure<'a> {
         mut prepare: impl FnMut(u64) -> B + 'a,
         mut measured: impl FnMut(&mut B, usize) -> bool + 'a,
     ) -> Self {
-        let run = Box::new(move |iterations, added: Option<&mut dyn FnMut(usize) -> bool>| match added {
+        let run = Box::new(move |iterations, added: Option<Added<'_>>| match added {
             None => timed(iterations, most, &mut prepare, &mut measured),
             Some(added) => timed(iterations, most, &mut prepare, |batch, n| measured(batch, n) & added(n)),
         });
