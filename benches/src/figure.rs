@@ -192,7 +192,7 @@ fn median(mut samples: Vec<f64>) -> f64 {
 ///
 /// Each compares like with like: a signature with a signature, a hash with the same hash by the same library, reading with
 /// reading. How many hashes a processor makes in the time of one signature depends on its instructions for either, by a
-/// factor of ten, and says nothing about the code.
+/// factor of four and more, and says nothing about the code.
 #[derive(Debug, Clone, Copy)]
 pub struct Bound {
     /// The figure above.

@@ -4,8 +4,8 @@ use std::fmt;
 
 use crate::{base64url, crypto};
 
-/// SHA-256 of some octets, by the library that verifies signatures: where a processor has no instructions for it, that is
-/// twice as fast as code that has to be portable.
+/// SHA-256 of some octets, by the library that verifies signatures: where a processor has no instructions for it, that takes
+/// less time than code that has to be portable.
 #[must_use]
 pub fn sha256(octets: &[u8]) -> [u8; 32] {
     crypto::sha256(octets)
