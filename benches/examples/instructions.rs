@@ -6,27 +6,14 @@
 
 use std::{env, hint::black_box, process::ExitCode};
 
-use ekmcheck_benches::{Inputs, NOW};
+use ekmcheck_benches::{But, Inputs, NOW};
 use ekmcheck_binding::{
     cache::ConnectionId,
     digest::TokenHash,
     guard::{Connection, Guard, Policy},
     proof::Proof,
-    refusal::Check,
-    steps::{Moment, Steps},
 };
 use ekmcheck_parties::dpop::DpopVerifier;
-
-/// The draft's steps, with or without the signature, whose cost would hide that of all others.
-struct But {
-    signature: bool,
-}
-
-impl Steps for But {
-    fn omits(&self, check: Check, moment: Moment) -> bool {
-        !self.signature && check == Check::Signature && moment == Moment::Cold
-    }
-}
 
 /// The only function whose instructions count; its name is in the script.
 #[inline(never)]

@@ -19,6 +19,7 @@ use ekmcheck_binding::{
     json,
     proof::Proof,
     refusal::{Check, Refusal},
+    steps::{Moment, Steps},
     target::Target,
 };
 use ekmcheck_forge::{
@@ -77,6 +78,19 @@ impl Prevalidated {
 impl AccessTokens for Prevalidated {
     fn validate(&self, _token: &str, _now: f64) -> Result<ValidToken, Refusal> {
         Ok(self.0.clone())
+    }
+}
+
+/// The draft's steps, with or without the signature, whose cost hides that of all others.
+#[derive(Debug, Clone, Copy)]
+pub struct But {
+    /// Whether it is verified.
+    pub signature: bool,
+}
+
+impl Steps for But {
+    fn omits(&self, check: Check, moment: Moment) -> bool {
+        !self.signature && check == Check::Signature && moment == Moment::Cold
     }
 }
 

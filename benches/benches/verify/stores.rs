@@ -26,8 +26,7 @@ pub(super) fn figures(measuring: bool) -> Vec<Figure<'static>> {
 fn finding(name: &'static str, size: usize) -> Figure<'static> {
     let mut cache = None;
     let mut at = 0_usize;
-    let prepare = move |_: usize| ();
-    Figure::new(name, prepare, move |(), _| {
+    Figure::of(name, move |_| {
         let cache = cache.get_or_insert_with(|| filled(size / EACH));
         at = (at + 7919 * EACH + 1) % size;
         cache.find(&scope(at / EACH), token(at).as_bytes(), b"proof").is_some()
@@ -39,19 +38,15 @@ fn finding(name: &'static str, size: usize) -> Figure<'static> {
 fn using(name: &'static str, size: usize) -> Figure<'static> {
     let mut store = None;
     let mut at = size;
-    Figure::new(
-        name,
-        |_| (),
-        move |(), _| {
-            let store = store.get_or_insert_with(|| {
-                let mut store = JtiStore::new(JtiLimits { per_token: usize::MAX, total: usize::MAX });
-                (0..size).for_each(|n| assert!(used(&mut store, n)));
-                store
-            });
-            at += 1;
-            used(store, at)
-        },
-    )
+    Figure::of(name, move |_| {
+        let store = store.get_or_insert_with(|| {
+            let mut store = JtiStore::new(JtiLimits { per_token: usize::MAX, total: usize::MAX });
+            (0..size).for_each(|n| assert!(used(&mut store, n)));
+            store
+        });
+        at += 1;
+        used(store, at)
+    })
     .turns_of(256)
 }
 

@@ -4,7 +4,7 @@ mod aws_lc;
 mod rust_crypto;
 
 pub use aws_lc::AwsLc;
-pub(crate) use aws_lc::Parsed;
+pub(crate) use aws_lc::{Parsed, sha256};
 pub use rust_crypto::RustCrypto;
 
 use crate::{algorithm::Algorithm, certificate::PublicKey};

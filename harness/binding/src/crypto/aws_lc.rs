@@ -1,6 +1,9 @@
 use std::{fmt, sync::Arc};
 
-use aws_lc_rs::signature::{self, ParsedPublicKey, VerificationAlgorithm};
+use aws_lc_rs::{
+    digest,
+    signature::{self, ParsedPublicKey, VerificationAlgorithm},
+};
 
 use super::SignatureVerifier;
 use crate::{
@@ -45,6 +48,13 @@ impl fmt::Debug for Parsed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.0.iter().map(|(algorithm, _)| algorithm)).finish()
     }
+}
+
+/// SHA-256.
+pub(crate) fn sha256(octets: &[u8]) -> [u8; 32] {
+    let mut out = [0; 32];
+    out.copy_from_slice(digest::digest(&digest::SHA256, octets).as_ref());
+    out
 }
 
 fn verification(algorithm: Algorithm) -> &'static dyn VerificationAlgorithm {
