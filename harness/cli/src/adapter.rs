@@ -35,9 +35,10 @@ use crate::{
     note, print,
     progress::Progress,
     reports,
-    run::{COLOURS, known, now, status, writable, write_baseline},
+    run::{known, now, status, writable, write_baseline},
     scenarios::{self, Scenarios},
     select,
+    terminal::COLOURS,
 };
 
 /// Checks an adapter, or is one; returns the exit status.
@@ -144,7 +145,7 @@ pub(crate) fn run(command: &str, args: &RunArgs) -> Result<u8, Trouble> {
     match args.format {
         Format::Json => print(&reports::json(&report)?),
         Format::Human => {
-            print(&summary(&report, &stands.ledger, COLOURS));
+            print(&summary(&report, &stands.ledger, *COLOURS));
             print(&format!("report: {}\n", shown.display()));
         }
     }

@@ -17,9 +17,8 @@ pub(crate) use self::save::merge;
 use crate::{
     Trouble, adapter,
     args::{Format, FuzzArgs},
-    note, planned, print,
-    run::{self, COLOURS},
-    scenarios,
+    note, planned, print, run, scenarios,
+    terminal::COLOURS,
 };
 
 /// How many requests go by between two lines of progress.
@@ -39,7 +38,7 @@ pub(crate) fn fuzz(args: &FuzzArgs) -> Result<u8, Trouble> {
     let path = save::save(&args.report, &done)?;
     match args.format {
         Format::Json => print(&run::json(&done)?),
-        Format::Human => print(&save::told(&done, &path, COLOURS)),
+        Format::Human => print(&save::told(&done, &path, *COLOURS)),
     }
     Ok(status(&done))
 }

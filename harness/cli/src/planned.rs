@@ -9,7 +9,7 @@ use ekmcheck_player::{
     subject::Subject,
     world::World,
 };
-use ekmcheck_suite::{case::Transport, load::suggestion};
+use ekmcheck_suite::{case::Transport, inert::inert, load::suggestion, report::Style};
 
 use crate::{
     Trouble,
@@ -21,6 +21,7 @@ use crate::{
         launch::{Running, address_of, launch},
     },
     print, run, scenarios,
+    terminal::COLOURS,
 };
 
 /// A subject that a plan found or started. It ends with this value.
@@ -36,7 +37,7 @@ pub(crate) fn check(args: &PlanArgs) -> Result<u8, Trouble> {
     let plan = read(&args.plan)?;
     let names: Vec<&str> = plan.transports.iter().map(|t| t.name()).collect();
     let how = if plan.start.is_some() { "is started" } else { "is to run already" };
-    print(&format!("{}: {} {how}; transports {}\n", args.plan.display(), plan.name, names.join(" ")));
+    print(&format!("{}: {} {how}; transports {}\n", args.plan.display(), inert(&plan.name), names.join(" ")));
     Ok(0)
 }
 
@@ -61,7 +62,7 @@ pub(crate) async fn fit(planned: &Planned, world: Arc<World>, transports: &[Tran
         (_, true) => Ok(()),
         (out, false) => Err(Trouble::Given(format!(
             "{} is not fit to be judged; nothing was played (--skip-doctor plays all the same):\n{}",
-            patient.subject.name(),
+            inert(&patient.subject.name()),
             out.trim_end()
         ))),
     }
@@ -69,14 +70,15 @@ pub(crate) async fn fit(planned: &Planned, world: Arc<World>, transports: &[Tran
 
 /// What was found, as text that ends with the command that comes next; and whether it makes sense to go there.
 pub(crate) fn told(findings: &[Finding], next: &str) -> (String, bool) {
+    let Style { good, bad, reset, .. } = *COLOURS;
     let mut out = String::new();
     for Finding { weight, what, hint } in findings {
         let mark = match weight {
-            Weight::Good => "\x1b[32mgood\x1b[0m    ",
-            Weight::Note => "note    ",
-            Weight::Trouble => "\x1b[31mtrouble\x1b[0m ",
+            Weight::Good => format!("{good}good{reset}    "),
+            Weight::Note => "note    ".to_owned(),
+            Weight::Trouble => format!("{bad}trouble{reset} "),
         };
-        out.push_str(&format!("{mark} {}\n", plain(what)));
+        out.push_str(&format!("{mark} {}\n", inert(what)));
         if !hint.is_empty() {
             out.push_str(&format!("         mend: {hint}\n"));
         }
@@ -166,9 +168,4 @@ pub(crate) fn start(plan: &Plan) -> Result<(Planned, World), Trouble> {
     };
     let world = World::of_bundle(&bundle).ahead_by(plan.clock_skew);
     Ok((planned, world.trusting(roots.unwrap_or_default())))
-}
-
-/// A subject's words may try to steer the terminal.
-fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

@@ -16,6 +16,7 @@ use crate::{
     Trouble,
     args::ReplayArgs,
     note, planned, print, run, scenarios,
+    terminal::COLOURS,
     trace::{Trace, trace},
 };
 
@@ -75,7 +76,7 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<u8, Trouble> {
                     played,
                     seen: &seen,
                     show_secrets: args.show_secrets,
-                    style: run::COLOURS,
+                    style: *COLOURS,
                 }));
             }
             status = status.max(run::status(&report, false));

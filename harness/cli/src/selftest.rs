@@ -11,6 +11,7 @@ use ekmcheck_player::{
 };
 use ekmcheck_suite::{
     case::{Case, Expect, Transport},
+    inert::inert,
     outcome::{Outcome, Verdict},
     report::Report,
     requirement::Ledger,
@@ -22,6 +23,7 @@ use crate::{
     Trouble,
     args::{SelftestArgs, jobs},
     print, run, scenarios,
+    terminal::COLOURS,
 };
 
 struct Bench {
@@ -93,7 +95,7 @@ pub(crate) fn selftest(args: &SelftestArgs) -> Result<u8, Trouble> {
     run::write_file(&args.report, "kill-matrix.md", &matrix.table())?;
     let mut out = String::new();
     for finding in &matrix.findings {
-        out.push_str(&format!("\x1b[31mfinding\x1b[0m  {finding}\n"));
+        out.push_str(&format!("{}finding{}  {}\n", COLOURS.bad, COLOURS.reset, inert(finding)));
     }
     out.push_str(&matrix.numbers());
     out.push_str(&format!("matrix: {} and kill-matrix.md\n", args.report.join("kill-matrix.json").display()));

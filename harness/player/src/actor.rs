@@ -247,6 +247,8 @@ impl<'a> Actor<'a> {
         };
         self.connections += 1;
         let early = connection.is_early();
+        let exporters = exporters_of(connection.established());
+        self.world.secrets.know_exporters(&exporters);
         let link = Link {
             number: self.connections,
             connect: connect.clone(),
@@ -255,7 +257,7 @@ impl<'a> Actor<'a> {
             transport,
             authority,
             client,
-            exporters: exporters_of(connection.established()),
+            exporters,
             port: connection.local_addr().port(),
             connection: Some(connection),
             never_open: None,
@@ -304,13 +306,14 @@ impl<'a> Actor<'a> {
             return Ok(());
         }
         let ready = self.prepare(send).await?;
-        self.world.controls.pace.requests(1).await;
+        let world = self.world;
+        world.controls.pace.requests(1).await;
         let link = self.link_mut(&send.on)?;
         let request = raw::oddly(outgoing(&ready.made, link.authority(send)), send.wire, link.transport)?;
         let port = link.port;
         let early = link.connection.as_ref().is_some_and(Connection::is_early);
         let reaction = match &mut link.connection {
-            Some(connection) => reaction(&ready, connection.send(request).await)?,
+            Some(connection) => reaction(&world.secrets, &ready, connection.send(request).await)?,
             None => Reaction::Nothing("the connection is closed".to_owned()),
         };
         if early {
@@ -348,9 +351,12 @@ impl<'a> Actor<'a> {
         }
         let canary = self.canary.as_ref().map(Canary::url);
         let link = self.links.get(&send.on).ok_or_else(|| Stop::Broken(format!("no connection {:?}", send.on)))?;
-        self.credentials
+        let ready = self
+            .credentials
             .request(self.world, self.case, send, altered, link, &self.links, other.as_ref(), canary)
-            .map_err(Stop::Broken)
+            .map_err(Stop::Broken)?;
+        self.world.secrets.know_request(&ready.made);
+        Ok(ready)
     }
 
     async fn other_exporters(
@@ -387,7 +393,7 @@ impl<'a> Actor<'a> {
         let mut answered = Vec::new();
         for (send, ready, task) in tasks {
             let answer = task.await.map_err(|e| Stop::Broken(e.to_string()))?;
-            let reaction = reaction(&ready, answer)?;
+            let reaction = reaction(&self.world.secrets, &ready, answer)?;
             answered.push((send, ready, reaction));
         }
         // Who wins a race is chance, and no part of what is written down.

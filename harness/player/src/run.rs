@@ -220,11 +220,13 @@ async fn unit(world: &Arc<World>, plan: &Plan, case: &Case, transport: Transport
         let broken = |why: String| of(vec![Event::Broken(why)]);
         let repeated = REPEATED * play.repeated().min(u32::from(u16::MAX));
         let limit = PLAY + repeated + world.controls.pace.longer(&play, plan.jobs);
-        transcripts.push(match tokio::time::timeout(limit, played).await {
+        let mut transcript = match tokio::time::timeout(limit, played).await {
             Ok(Ok(transcript)) => transcript,
             Ok(Err(why)) => broken(format!("the subject did not start: {why}")),
             Err(_) => broken(format!("not finished within {} s", limit.as_secs())),
-        });
+        };
+        world.secrets.hide_in(&mut transcript);
+        transcripts.push(transcript);
         drop(connections);
     }
     Played { outcome: judge(case, &plan.ledger, transport, &transcripts), transcripts }

@@ -28,7 +28,7 @@ use ekmcheck_suite::{
 };
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 
-use crate::{keylog::KeyLogFile, pace::Pace, tap::Tap};
+use crate::{keylog::KeyLogFile, pace::Pace, secrets::Secrets, tap::Tap};
 
 /// Why a world could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +53,8 @@ pub struct World {
     servers: Mutex<HashMap<(Habit, ClientCa), Arc<Prepared>>>,
     clients: Mutex<HashMap<ClientKey, Arc<ClientTls>>>,
     pub(crate) controls: Controls,
+    /// What a subject was sent, or knows, and must not have the harness repeat.
+    pub(crate) secrets: Arc<Secrets>,
 }
 
 /// How plays are watched and bounded; by default not at all.
@@ -137,6 +139,7 @@ impl World {
             servers: Mutex::default(),
             clients: Mutex::default(),
             controls: Controls::default(),
+            secrets: Arc::default(),
         }
     }
 
@@ -144,6 +147,13 @@ impl World {
     #[must_use]
     pub fn with(self, controls: Controls) -> Self {
         Self { controls, ..self }
+    }
+
+    /// What a subject said outside of an answer, as it may be repeated: with fingerprints in the place of tokens, proofs
+    /// and exporter values of this run, inert and on one line.
+    #[must_use]
+    pub fn told(&self, said: &str) -> String {
+        self.secrets.told(said)
     }
 
     /// The time, in Unix seconds.

@@ -19,6 +19,7 @@ mod words;
 use ekmcheck_suite::{
     ambiguity::{self, Register},
     case::{Case, Transport},
+    inert::inert_copy,
     outcome::Verdict,
     report::{Conclusion, Report},
     requirement::Ledger,
@@ -26,7 +27,7 @@ use ekmcheck_suite::{
 };
 
 pub use bench::{bench, bench_page, break_even_chart, cost_chart};
-pub use words::{again, inert};
+pub use words::again;
 
 /// What went wrong in making a report; always the harness's fault.
 #[derive(Debug, thiserror::Error)]
@@ -53,7 +54,9 @@ pub struct Material<'a> {
 impl<'a> Material<'a> {
     /// Takes a result with what was due (`ledger`, `register`, `cases`: all there are, not only those of the run).
     /// `transcripts` may be of some of its cases or of none. `strict`: warnings count as violations.
-    #[must_use]
+    ///
+    /// # Errors
+    /// [`ReportFault`], which no result is known to cause.
     pub fn new(
         report: &Report,
         transcripts: impl IntoIterator<Item = &'a Transcript>,
@@ -61,16 +64,9 @@ impl<'a> Material<'a> {
         register: &'a Register,
         cases: &'a [Case],
         strict: bool,
-    ) -> Self {
-        let mut report = report.clone();
-        report.subject = inert(&report.subject);
-        for outcome in &mut report.cases {
-            let reasons = outcome.requirements.iter_mut().filter_map(|r| r.reason.as_mut());
-            for words in [&mut outcome.seen, &mut outcome.reason, &mut outcome.expected].into_iter().chain(reasons) {
-                *words = inert(words);
-            }
-        }
-        Self { report, transcripts: transcripts.into_iter().collect(), ledger, register, cases, strict }
+    ) -> Result<Self, ReportFault> {
+        let report = inert_copy(report)?;
+        Ok(Self { report, transcripts: transcripts.into_iter().collect(), ledger, register, cases, strict })
     }
 
     /// Makes one of the formats.

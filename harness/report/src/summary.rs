@@ -2,7 +2,11 @@
 
 use std::fmt::Write as _;
 
-use ekmcheck_suite::{ambiguity::code, outcome::Verdict, report::Conclusion};
+use ekmcheck_suite::{
+    inert::{code, prose},
+    outcome::Verdict,
+    report::Conclusion,
+};
 
 use crate::{Material, again, groups, words};
 
@@ -33,8 +37,8 @@ fn write(out: &mut String, material: &Material<'_>) -> std::fmt::Result {
         out,
         "Subject {}, ekmcheck {}, {}, transports {}.\n",
         code(&report.subject),
-        report.ekmcheck,
-        report.draft,
+        prose(&report.ekmcheck),
+        prose(&report.draft),
         material.transports().join(" ")
     )?;
     writeln!(out, "| | passed / judged |\n|---|---:|")?;

@@ -6,7 +6,12 @@ use std::fmt::Write as _;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{case::Case, outcome::Outcome, report::Report};
+use crate::{
+    case::Case,
+    inert::{code, prose},
+    outcome::Outcome,
+    report::Report,
+};
 
 /// A question that the draft leaves open.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -90,7 +95,7 @@ fn write_page(out: &mut String, register: &Register, reports: &[Report]) -> std:
             out,
             "\nSubject {}: ekmcheck {}, transports {}.",
             code(&report.subject),
-            report.ekmcheck,
+            prose(&report.ekmcheck),
             transports.join(", ")
         )?;
     }
@@ -135,36 +140,12 @@ fn observed(out: &mut String, id: &str, report: &Report) -> std::fmt::Result {
         writeln!(
             out,
             "| {} | {} | {} | {} | {} |",
-            outcome.id,
-            outcome.title,
+            prose(&outcome.id),
+            prose(&outcome.title),
             if transports.len() == report.transports.len() { "all".to_owned() } else { transports.join(" ") },
             code(&outcome.seen),
             outcome.verdict.name()
         )?;
     }
     Ok(())
-}
-
-/// A subject's words as a code span: they are not read as Markdown or HTML, and stay within their cell.
-#[must_use]
-pub fn code(text: &str) -> String {
-    let safe = |c: char| match c {
-        '`' | '|' => '\'',
-        c if c.is_control() => '\u{fffd}',
-        c => c,
-    };
-    // Two backticks with nothing between them would begin a span that ends anywhere.
-    let text = if text.is_empty() { " " } else { text };
-    format!("`{}`", text.chars().map(safe).collect::<String>())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_of_a_subject_stay_within_their_cell() {
-        assert_eq!(code("a`|b\nc"), "`a''b\u{fffd}c`");
-        assert_eq!(code(""), "` `");
-    }
 }

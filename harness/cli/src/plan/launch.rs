@@ -9,6 +9,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use ekmcheck_suite::inert::inert;
+
 use super::{Plan, Start};
 
 /// How many lines of what a subject wrote are kept, and how many characters of each.
@@ -131,7 +133,7 @@ fn lines(child: &mut Child) -> mpsc::Receiver<String> {
             while reader.by_ref().take(1 << 16).read_until(b'\n', &mut octets).is_ok_and(|n| n > 0) {
                 let line: String = String::from_utf8_lossy(&octets).trim_end().chars().take(KEPT.1).collect();
                 // Nobody may be interested any more.
-                let _ = send.send(line.replace(char::is_control, "\u{fffd}"));
+                let _ = send.send(inert(&line));
                 octets.clear();
             }
         });

@@ -5,10 +5,12 @@ use ekmcheck_parties::wire::{self, OutgoingRequest, WireError};
 use ekmcheck_suite::transcript::{Answer, Reaction};
 
 use super::Stop;
-use crate::fingerprint::ekm_text;
+use crate::{fingerprint::ekm_text, secrets::Secrets};
 
 /// How many `WWW-Authenticate` fields of an answer are kept, and how many characters of each.
 const CHALLENGES: (usize, usize) = (8, 1024);
+/// How many octets of a field are looked at: what is longer than a few tokens is no challenge.
+const LONGEST_FIELD: usize = 1 << 14;
 
 /// A request that was made and not yet sent.
 pub(super) struct Ready {
@@ -48,13 +50,18 @@ pub(super) fn without_secrets(path: &str, made: &Made) -> String {
     secrets.fold(path.to_owned(), |path, (secret, name)| path.replace(secret, name))
 }
 
-/// Bounds what a subject says.
-pub(super) fn reaction(sent: &Ready, answer: Result<wire::Answer, WireError>) -> Result<Reaction, Stop> {
+/// Bounds what a subject says, and takes secrets out of it: before it is cut off, so that no part of one is left.
+pub(super) fn reaction(
+    secrets: &Secrets,
+    sent: &Ready,
+    answer: Result<wire::Answer, WireError>,
+) -> Result<Reaction, Stop> {
     match answer {
         Ok(answer) => {
             let text = |value: &[u8]| {
                 // Field values are octets; Latin-1 keeps each visible to the judge of the challenge's syntax.
-                value.iter().take(CHALLENGES.1).map(|b| char::from(*b)).collect::<String>()
+                let text: String = value.iter().take(LONGEST_FIELD).map(|b| char::from(*b)).collect();
+                secrets.hidden(&text).chars().take(CHALLENGES.1).collect::<String>()
             };
             let values = |wanted: &str| {
                 let fields = answer.fields.iter().filter(|(name, _)| name.eq_ignore_ascii_case(wanted));
@@ -68,6 +75,6 @@ pub(super) fn reaction(sent: &Ready, answer: Result<wire::Answer, WireError>) ->
             }))
         }
         Err(WireError::NotExpressible(what)) => Err(Stop::NotTestable(format!("cannot be sent: {what}"))),
-        Err(error) => Ok(Reaction::Nothing(error.to_string())),
+        Err(error) => Ok(Reaction::Nothing(secrets.told(&error.to_string()))),
     }
 }

@@ -47,7 +47,7 @@ impl Actor<'_> {
         }
         for (((send, ready), heard), check) in sends.iter().zip(&ready).zip(heard).zip(checks) {
             self.events.extend(heard.interim.into_iter().map(Event::Interim));
-            let reaction: Reaction = reaction(ready, heard.answer)?;
+            let reaction: Reaction = reaction(&self.world.secrets, ready, heard.answer)?;
             self.record(index, send, ready, reaction, check);
         }
         Ok(())

@@ -14,7 +14,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ekmcheck_suite::adapter::{Answer, LONGEST_ANSWER, bounded};
+use ekmcheck_suite::{
+    adapter::{Answer, LONGEST_ANSWER},
+    inert::bounded,
+};
 
 /// How many lines of standard error are kept, and how many characters of each.
 const KEPT: (usize, usize) = (8, 200);
