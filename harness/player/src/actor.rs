@@ -247,8 +247,6 @@ impl<'a> Actor<'a> {
         };
         self.connections += 1;
         let early = connection.is_early();
-        let exporters = exporters_of(connection.established());
-        self.world.secrets.know_exporters(&exporters);
         let link = Link {
             number: self.connections,
             connect: connect.clone(),
@@ -257,7 +255,7 @@ impl<'a> Actor<'a> {
             transport,
             authority,
             client,
-            exporters,
+            exporters: exporters_of(connection.established()),
             port: connection.local_addr().port(),
             connection: Some(connection),
             never_open: None,

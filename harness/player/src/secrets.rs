@@ -10,7 +10,7 @@
 //! encrypted is not found.
 
 use std::{
-    collections::HashSet,
+    collections::{HashSet, VecDeque},
     fmt,
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -34,9 +34,12 @@ const APART: usize = 4;
 const FAR_APART: usize = 16;
 /// How many pieces are kept at least, and half of how many at most: those of the last thousand plays, or some thousand
 /// requests of a campaign.
-const KEPT: usize = 1 << 19;
+const KEPT: usize = if cfg!(test) { 1 << 12 } else { 1 << 19 };
 
 type Piece = [u8; PIECE];
+
+/// How many connections are kept whose exporter values nobody has looked at yet: all that are open at once, and some.
+const GLIMPSED: usize = 1 << 10;
 
 /// What was sent, or is known, in a run.
 #[derive(Default)]
@@ -47,6 +50,7 @@ pub(crate) struct Secrets(Mutex<Pieces>);
 struct Pieces {
     new: HashSet<Piece>,
     old: HashSet<Piece>,
+    glimpsed: VecDeque<Exporters>,
 }
 
 impl fmt::Debug for Secrets {
@@ -79,8 +83,17 @@ impl Secrets {
         }
     }
 
+    /// The same, and they are not looked at before a secret is looked for: for who measures what a connection costs.
+    pub(crate) fn glimpse(&self, exporters: &Exporters) {
+        let glimpsed = &mut self.pieces().glimpsed;
+        if glimpsed.len() >= GLIMPSED {
+            glimpsed.pop_front();
+        }
+        glimpsed.push_back(exporters.clone());
+    }
+
     /// An exporter value.
-    pub(crate) fn know_octets(&self, octets: &[u8]) {
+    fn know_octets(&self, octets: &[u8]) {
         self.keep(&base64url::encode(octets), APART);
         self.keep(&words::hex(octets), APART);
     }
@@ -104,26 +117,30 @@ impl Secrets {
 
     /// A subject's words with fingerprints in the place of secrets. All else is as it was.
     pub(crate) fn hidden(&self, said: &str) -> String {
-        self.replaced(said, &|secret| format!("fingerprint-{}", fingerprint(secret)))
+        self.replaced(said, false, &fingerprinted)
     }
 
     /// The same with one word for all secrets: for whoever compares what was said to different requests.
     pub(crate) fn without(&self, said: &str) -> String {
-        self.replaced(said, &|_| "(secret)".to_owned())
+        self.replaced(said, false, &|_| "(secret)".to_owned())
     }
 
-    /// An error or another sentence that a subject may have a part in: without secrets, inert and on one line.
+    /// An error or another sentence that a subject may have a part in: without secrets, inert and on one line. Nobody has
+    /// to read more than words there, so that what is as long as an exporter value and looks like one is hidden, too: it
+    /// may be that of a connection of which nothing was exported here, or of another run.
     pub(crate) fn told(&self, said: &str) -> String {
-        inert(&self.hidden(said))
+        inert(&self.replaced(said, true, &fingerprinted))
     }
 
-    fn replaced(&self, said: &str, name: &dyn Fn(&str) -> String) -> String {
+    fn replaced(&self, said: &str, by_form: bool, name: &dyn Fn(&str) -> String) -> String {
         if said.len() < PIECE {
             return said.to_owned();
         }
+        let glimpsed = std::mem::take(&mut self.pieces().glimpsed);
+        glimpsed.iter().for_each(|exporters| self.know_exporters(exporters));
         let pieces = self.pieces();
         let is_known = |piece: &Piece| pieces.new.contains(piece) || pieces.old.contains(piece);
-        let secrets = words::secrets(said, &is_known);
+        let secrets = words::secrets(said, &is_known, by_form);
         drop(pieces);
         let (mut out, mut done) = (String::with_capacity(said.len()), 0);
         for secret in secrets {
@@ -150,7 +167,7 @@ impl Secrets {
                 | Event::Probed(Probed { hello: _, expect: _, went_on: _, came: why }) => *why = self.told(why),
                 Event::Exchanged(exchanged) => {
                     let Exchanged { path, reaction, check, .. } = &mut **exchanged;
-                    *path = self.told(path);
+                    *path = inert(&self.hidden(path));
                     *check = check.take().map(|check| self.told(&check));
                     match reaction {
                         Reaction::Nothing(why) => *why = self.told(why),
@@ -179,8 +196,12 @@ impl Secrets {
     }
 }
 
+fn fingerprinted(secret: &str) -> String {
+    format!("fingerprint-{}", fingerprint(secret))
+}
+
 /// Letters of one case are a word, such as `invalid_token`, which a request may hold and an answer must be able to say.
-fn is_no_word(piece: &Piece) -> bool {
+fn is_no_word(piece: &[u8]) -> bool {
     let has = |of: fn(&u8) -> bool| piece.iter().any(of);
     has(u8::is_ascii_digit) || (has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase))
 }

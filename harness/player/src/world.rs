@@ -15,7 +15,7 @@ use ekmcheck_forge::{
 };
 pub use ekmcheck_parties::clock::Clock;
 use ekmcheck_parties::{
-    resource::exporter_requests,
+    resource::{exporter_requests, exporters_of},
     signer::HandshakeKey,
     wire::{
         self, Alpn, ClientSettings, ClientTls, ExporterRequest, Habit, Prepared, PrivateKey, ServerConfig, Version,
@@ -223,6 +223,8 @@ impl World {
             resumption: false,
             exporters: exporters.to_vec(),
         })?;
+        let secrets = self.secrets.clone();
+        let client = client.witnessed_by(Arc::new(move |established| secrets.glimpse(&exporters_of(established))));
         Ok((server, client))
     }
 
@@ -265,6 +267,8 @@ impl World {
             Some(log) => made.logging_to(log.clone()),
             None => made,
         };
+        let secrets = self.secrets.clone();
+        let made = made.witnessed_by(Arc::new(move |established| secrets.know_exporters(&exporters_of(established))));
         clients.insert(key.clone(), made.clone());
         Ok(made)
     }

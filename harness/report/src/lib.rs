@@ -1,6 +1,6 @@
 //! The reports that people and machines read, all made of one result. Pure: values in, texts out.
 //!
-//! Every format is a view of a [`Material`], which makes a subject's words inert before anything is made of them: what
+//! Every format is a view of a [`Material`], which makes the words of subjects and files inert before anything is made of them: what
 //! would steer a terminal, reorder a line or hide in it is replaced there, once. Each format then escapes by a library
 //! (maud for HTML and SVG, quick-junit for XML, serde_json for JSON).
 
@@ -45,9 +45,9 @@ pub enum ReportFault {
 pub struct Material<'a> {
     report: Report,
     transcripts: Vec<&'a Transcript>,
-    ledger: &'a Ledger,
-    register: &'a Register,
-    cases: &'a [Case],
+    ledger: Ledger,
+    register: Register,
+    cases: Vec<Case>,
     strict: bool,
 }
 
@@ -60,13 +60,20 @@ impl<'a> Material<'a> {
     pub fn new(
         report: &Report,
         transcripts: impl IntoIterator<Item = &'a Transcript>,
-        ledger: &'a Ledger,
-        register: &'a Register,
-        cases: &'a [Case],
+        ledger: &Ledger,
+        register: &Register,
+        cases: &[Case],
         strict: bool,
     ) -> Result<Self, ReportFault> {
-        let report = inert_copy(report)?;
-        Ok(Self { report, transcripts: transcripts.into_iter().collect(), ledger, register, cases, strict })
+        Ok(Self {
+            report: inert_copy(report)?,
+            // Made inert with what becomes of them: most are left out.
+            transcripts: transcripts.into_iter().collect(),
+            ledger: inert_copy(ledger)?,
+            register: inert_copy(register)?,
+            cases: cases.iter().map(inert_copy).collect::<Result<_, _>>()?,
+            strict,
+        })
     }
 
     /// Makes one of the formats.
@@ -81,7 +88,7 @@ impl<'a> Material<'a> {
             ReportFormat::Ctrf => ctrf::json(self),
             ReportFormat::Sarif => sarif::json(self),
             ReportFormat::Badge => Ok(badge::svg(self)),
-            ReportFormat::Ambiguities => Ok(ambiguity::page(self.register, std::slice::from_ref(&self.report))),
+            ReportFormat::Ambiguities => Ok(ambiguity::page(&self.register, std::slice::from_ref(&self.report))),
         }
     }
 
@@ -96,7 +103,7 @@ impl<'a> Material<'a> {
     }
 
     /// A case, if it is known here.
-    fn case(&self, id: &str) -> Option<&'a Case> {
+    fn case(&self, id: &str) -> Option<&Case> {
         // They are in the order of their ids.
         let found = self.cases.binary_search_by(|c| c.id.as_str().cmp(id));
         found.ok().and_then(|at| self.cases.get(at))

@@ -79,7 +79,7 @@ fn deviations(out: &mut String, material: &Material<'_>, verdict: Verdict, title
     }
     for group in groups.iter().take(REQUIREMENTS) {
         let (clause, text) = group.requirement.map_or(("", ""), |r| (r.clause.as_str(), r.text.as_str()));
-        writeln!(out, "\n**{}** ({clause}): {text}\n", code(group.id))?;
+        writeln!(out, "\n**{}** ({}): {}\n", code(group.id), prose(clause), prose(text))?;
         for same in group.cases.iter().take(CASES) {
             let Some(outcome) = same.outcome() else { continue };
             writeln!(out, "- {} on {}", code(&outcome.id), same.transports().join(" "))?;

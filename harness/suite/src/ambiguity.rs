@@ -83,7 +83,7 @@ pub fn page(register: &Register, reports: &[Report]) -> String {
 }
 
 fn write_page(out: &mut String, register: &Register, reports: &[Report]) -> std::fmt::Result {
-    writeln!(out, "# Where {} can be read in more than one way\n", register.draft)?;
+    writeln!(out, "# Where {} can be read in more than one way\n", prose(&register.draft))?;
     writeln!(
         out,
         "{} questions. Whatever a subject does about them is recorded and never counted as a violation by itself.",
@@ -100,16 +100,16 @@ fn write_page(out: &mut String, register: &Register, reports: &[Report]) -> std:
         )?;
     }
     for ambiguity in &register.ambiguities {
-        writeln!(out, "\n## {}: {}\n", ambiguity.id, ambiguity.question)?;
-        writeln!(out, "Clause {}; concerns {}.\n", ambiguity.clause, ambiguity.roles.join(", "))?;
+        writeln!(out, "\n## {}: {}\n", prose(&ambiguity.id), prose(&ambiguity.question))?;
+        writeln!(out, "Clause {}; concerns {}.\n", prose(&ambiguity.clause), prose(&ambiguity.roles.join(", ")))?;
         writeln!(out, "Readings that can be defended:\n")?;
         for reading in &ambiguity.readings {
-            writeln!(out, "- {reading}")?;
+            writeln!(out, "- {}", prose(reading))?;
         }
-        writeln!(out, "\nThe reference: {}\n", ambiguity.reference)?;
-        writeln!(out, "Would be settled by: {}", ambiguity.settled_by)?;
+        writeln!(out, "\nThe reference: {}\n", prose(&ambiguity.reference))?;
+        writeln!(out, "Would be settled by: {}", prose(&ambiguity.settled_by))?;
         if let Some(why) = &ambiguity.unobserved {
-            writeln!(out, "\nNot observed: {why}")?;
+            writeln!(out, "\nNot observed: {}", prose(why))?;
         }
         for report in reports {
             observed(out, &ambiguity.id, report)?;

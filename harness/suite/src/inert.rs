@@ -44,14 +44,24 @@ pub fn code(text: &str) -> String {
 /// Somebody's words within a sentence of Markdown: what would be markup, HTML, a cell's end or a link is escaped.
 #[must_use]
 pub fn prose(text: &str) -> String {
+    let text: Vec<char> = inert(text).chars().collect();
     let mut out = String::with_capacity(text.len());
-    for c in inert(text).chars() {
-        // Hosts make links of bare addresses, too; `www.` and `://` are taken apart.
-        let taken_apart = (c == '.' && out.to_ascii_lowercase().ends_with("www")) || (c == '/' && out.ends_with(':'));
-        if taken_apart || "\\`*_[]<>|&!~#@$".contains(c) {
+    for (at, c) in text.iter().enumerate() {
+        let (before, after) = (at.checked_sub(1).and_then(|at| text.get(at)), text.get(at + 1));
+        let is_word = |c: Option<&char>| c.is_some_and(|c| c.is_alphanumeric());
+        let is_markup = match c {
+            // Within a name it is none: `invalid_token`, `x5t#S256`.
+            '_' => !(is_word(before) && is_word(after)),
+            '#' => !is_word(before) || after.is_some_and(char::is_ascii_digit),
+            // Hosts make links of bare addresses, too.
+            '.' => out.to_ascii_lowercase().ends_with("www"),
+            '/' => before == Some(&':'),
+            c => "\\`*[]<>|&!~@$".contains(*c),
+        };
+        if is_markup {
             out.push('\\');
         }
-        out.push(c);
+        out.push(*c);
     }
     out
 }
@@ -102,7 +112,9 @@ mod tests {
     fn words_of_a_subject_stay_within_their_cell_and_are_no_markup() {
         assert_eq!(code("a`|b\nc"), "`a''b\u{fffd}c`");
         assert_eq!(code(""), "` `");
-        assert_eq!(prose("a plain title: 401, of two"), "a plain title: 401, of two");
+        let title = "A plain title: 401 invalid_token, x5t#S256 of 3.3.2";
+        assert_eq!(prose(title), title);
+        assert_eq!(prose("_a_ #1 # b"), r"\_a\_ \#1 \# b");
         assert_eq!(prose("[x](y) <b> | `c` *d*"), r"\[x\](y) \<b\> \| \`c\` \*d\*");
         assert_eq!(prose("https://e WWW.e a@e"), r"https:\//e WWW\.e a\@e");
     }

@@ -28,7 +28,6 @@ use ekmcheck_forge::{
 };
 use ekmcheck_parties::{
     dpop::{DpopVerifier, ProofSigner},
-    resource::exporters_of,
     wire::{self, ClientTls, ConnectOptions, Connection, How, OutgoingRequest, WireError},
 };
 use ekmcheck_suite::bench::{Load, Scheme};
@@ -261,7 +260,7 @@ impl Client {
                         trailers: Vec::new(),
                     };
                     let answer = line.connection.sender().send_with(request, &ready).await;
-                    let answer = answer.map_err(|e| self.failed(Some(&line.connection), &ready, &e))?;
+                    let answer = answer.map_err(|e| self.failed(&ready, &e))?;
                     if !(200..300).contains(&answer.status) {
                         return Err(format!("a right request is answered with {}", answer.status));
                     }
@@ -271,7 +270,7 @@ impl Client {
         for Line { connection, .. } in lines {
             // QUIC's own end takes a while on this side, for the peer's sake; dropping it tells the peer as well.
             if !connection.is_quic() {
-                connection.close(How::Fin).await.map_err(|e| self.failed(None, &[], &e))?;
+                connection.close(How::Fin).await.map_err(|e| self.failed(&[], &e))?;
             }
         }
         Ok(())
@@ -279,7 +278,7 @@ impl Client {
 
     async fn connect(&self, origin: &Origin, users: usize) -> Result<Line, String> {
         let connected = wire::connect(&self.tls, origin.addr, &origin.server_name, ConnectOptions::default()).await;
-        let connection = connected.map_err(|e| self.failed(None, &[], &e))?;
+        let connection = connected.map_err(|e| self.failed(&[], &e))?;
         let proofs = match connection.established().export(Exporters::RIGHT) {
             None => Vec::new(),
             Some(exporter) => {
@@ -294,12 +293,9 @@ impl Client {
 impl Client {
     /// What went wrong, as it may be told: a server may repeat in it what it got or what the connection exports. What is
     /// secret is only looked up here, since nobody's measured time may go into it.
-    fn failed(&self, on: Option<&Connection>, sent: &[(HeaderName, HeaderValue)], error: &WireError) -> String {
+    fn failed(&self, sent: &[(HeaderName, HeaderValue)], error: &WireError) -> String {
         self.users.iter().for_each(|user| self.secrets.know(&user.token));
         sent.iter().for_each(|(_, value)| self.secrets.know(&String::from_utf8_lossy(value.as_bytes())));
-        if let Some(connection) = on {
-            self.secrets.know_exporters(&exporters_of(connection.established()));
-        }
         self.secrets.told(&error.to_string())
     }
 }

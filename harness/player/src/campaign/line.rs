@@ -14,11 +14,7 @@ use ekmcheck_parties::{
     resource::{Open, ResourceServer, exporters_of},
     wire::{self, ConnectOptions, Connection, Established, How, Incoming, OutgoingRequest, Service as _, WireError},
 };
-use ekmcheck_suite::{
-    case::Transport,
-    challenge,
-    inert::{bounded, inert},
-};
+use ekmcheck_suite::{case::Transport, challenge, inert::bounded};
 use rustls::pki_types::CertificateDer;
 
 use super::random::Mutant;
@@ -116,7 +112,6 @@ impl<'w> Line<'w> {
         let connection = wire::connect(&tls, origin.addr, &origin.server_name, options).await?;
         let established = connection.established();
         let exporters = exporters_of(established);
-        world.secrets.know_exporters(&exporters);
         let chain = client.chain.iter().map(|der| CertificateDer::from(der.clone())).collect();
         let as_server = Established { peer_certificates: chain, ..established.clone() };
         let open = oracle.opened(&as_server, connection.local_addr());
@@ -231,7 +226,7 @@ impl<'w> Line<'w> {
                 Ok(Seen::Refused(answer.status, text("error"), text("error_description")))
             }
             Err(WireError::NotExpressible(_)) => Err(()),
-            Err(error) => Ok(Seen::Nothing(inert(&secrets.without(&error.to_string())))),
+            Err(error) => Ok(Seen::Nothing(secrets.told(&error.to_string()))),
         }
     }
 

@@ -97,6 +97,19 @@ fn a_token_of_somebody_else_is_hidden_by_its_form() {
 }
 
 #[test]
+fn an_error_hides_what_looks_like_an_exporter_value_of_whomever() {
+    let secrets = Secrets::default();
+    for spelling in [base64url::encode(&exporter()), words::hex(&exporter()), format!("{:?}", exporter())] {
+        assert_eq!(secrets.hidden(&spelling), spelling);
+        assert!(secrets.told(&format!("closed by peer: {spelling}")).starts_with("closed by peer: "), "{spelling}");
+        assert!(secrets.told(&spelling).contains("fingerprint-"), "{spelling}");
+    }
+    let error = "invalid peer certificate: certificate not valid for name \"localhost\"; certificate is only valid for \
+                 DnsName(\"a-long-name-of-a-host-in-a-cluster-of-some-company.example\"), id 7c9e6679-7425-40de-944b-e07fc1f90ae7";
+    assert_eq!(secrets.told(error), error);
+}
+
+#[test]
 fn what_is_no_secret_is_kept_to_the_letter() {
     let secrets = secrets();
     // Requests hold such words, and answers are judged by them.

@@ -7,7 +7,7 @@ use base64::{
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 
-use super::{PIECE, Piece};
+use super::{PIECE, Piece, is_no_word};
 
 /// The least number of octets that are looked for in a list of numbers: a piece in base64 is made of nine.
 const LIST: usize = 12;
@@ -21,6 +21,10 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
         .with_decode_padding_mode(DecodePaddingMode::Indifferent)
         .with_decode_allow_trailing_bits(true),
 );
+
+/// The octets of an exporter value, and how many characters they are at least; a UUID has 36.
+const EXPORTED: usize = 32;
+const ENCODED: usize = 40;
 
 /// Lower-case hexadecimal.
 pub(super) fn hex(octets: &[u8]) -> String {
@@ -43,20 +47,29 @@ fn in_word(c: char) -> bool {
 }
 
 /// The places of secrets, in order and apart from each other.
-pub(super) fn secrets(text: &str, is_known: &dyn Fn(&Piece) -> bool) -> Vec<Range<usize>> {
+pub(super) fn secrets(text: &str, is_known: &dyn Fn(&Piece) -> bool, by_form: bool) -> Vec<Range<usize>> {
     let mut found: Vec<Range<usize>> = words(text, in_word)
         .filter(|word| {
             let word = text.get(word.clone()).unwrap_or_default();
-            stands_in(word, is_known) || is_token(word) || decoded(word).iter().any(|d| is_in(d, is_known))
+            stands_in(word, is_known)
+                || is_token(word)
+                || (by_form && looks_random(word))
+                || decoded(word).iter().any(|d| is_in(d, is_known))
         })
         .collect();
     for (list, octets) in lists(text) {
-        if is_in(&octets, is_known) && !found.iter().any(|word| word.start < list.end && list.start < word.end) {
+        let is_secret = (by_form && octets.len() >= EXPORTED) || is_in(&octets, is_known);
+        if is_secret && !found.iter().any(|word| word.start < list.end && list.start < word.end) {
             found.push(list);
         }
     }
     found.sort_by_key(|range| range.start);
     found
+}
+
+/// Whether a run of it is as long as an exporter value in base64, or longer, and no words.
+fn looks_random(word: &str) -> bool {
+    word.split(|c| folded(c).is_none()).any(|run| run.len() >= ENCODED && is_no_word(run.as_bytes()))
 }
 
 /// The longest runs of such characters.
