@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::{
     assert_harmless,
     common::Scratch,
-    files_of,
+    files_in, files_of,
     parrot::{HOSTILE, Heard},
     shows,
 };
@@ -267,6 +267,30 @@ fn arguments_are_repeated_inert() {
     ] {
         let said = shows(&scratch, &nobody, arguments);
         assert!(!said.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_bundle_is_its_owners_whatever_the_umask() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let scratch = Scratch::new("inert-umask");
+    for umask in ["000", "022", "077", "777"] {
+        let bundle = scratch.0.join(umask).join("deep/bundle");
+        let mut shell = std::process::Command::new("sh");
+        let init = format!("umask {umask}; exec \"$0\" init resource-server --dir \"$1\"");
+        shell.args(["-c", &init, env!("CARGO_BIN_EXE_ekmcheck")]).arg(&bundle);
+        assert!(shell.output().unwrap().status.success(), "{umask}");
+        let mode = |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        for folder in ["", "server", "harness"].map(|name| bundle.join(name)).iter().chain([&scratch.0.join(umask)]) {
+            assert_eq!(mode(folder), 0o700, "{umask}: {}", folder.display());
+        }
+        let mut keys = 0;
+        for file in files_in(&bundle) {
+            let is_key = file.extension().is_some_and(|e| e == "key") || file.starts_with(bundle.join("harness"));
+            keys += usize::from(is_key);
+            assert_eq!(mode(&file) & if is_key { 0o777 } else { 0o622 }, 0o600, "{umask}: {}", file.display());
+        }
+        assert!(keys > 40, "{keys}");
     }
 }
 

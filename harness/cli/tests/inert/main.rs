@@ -21,17 +21,15 @@ use html5gum::{Token, Tokenizer};
 use parrot::{HOSTILE, Heard, Manner};
 use serde_json::Value;
 
+/// All files below a folder.
+fn files_in(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|entry| if entry.is_dir() { files_in(&entry) } else { vec![entry] }).collect()
+}
+
 /// All files below a folder, but for the bundle, which holds the keys of the harness.
 fn files_of(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
-        match entry.is_dir() {
-            true if entry.ends_with("bundle") => {}
-            true => found.extend(files_of(&entry)),
-            false => found.push(entry),
-        }
-    }
-    found
+    files_in(folder).into_iter().filter(|file| !file.starts_with(folder.join("bundle"))).collect()
 }
 
 /// A file is what its name says, and nothing in it steers, runs or is markup of a subject's.
