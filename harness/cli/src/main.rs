@@ -92,7 +92,7 @@ fn main() -> ExitCode {
         Err(trouble) => {
             use std::io::Write as _;
             // Nothing is left to be done when even that cannot be written.
-            let _ = writeln!(anstream::stderr(), "{}", terminal::error(&trouble.to_string()));
+            let _ = writeln!(anstream::stderr(), "{}", terminal::message(&format!("error: {trouble}")));
             ExitCode::from(if matches!(trouble, Trouble::Given(_)) { USAGE } else { HARNESS })
         }
     }
@@ -104,7 +104,7 @@ fn usage(trouble: &clap::Error) -> ExitCode {
     let steers = |argument: std::ffi::OsString| argument.to_str().is_none_or(|text| text.contains(inert::steers));
     if std::env::args_os().any(steers) {
         // Without clap's colours: nobody could tell them from those of the arguments.
-        let _ = write!(anstream::stderr(), "{}", terminal::shown(&trouble.render().to_string()));
+        let _ = write!(anstream::stderr(), "{}", terminal::message(&trouble.render().to_string()));
     } else {
         // As `Cli::parse` does.
         let _ = trouble.print();
@@ -122,5 +122,5 @@ pub(crate) fn print(text: &str) {
 /// Prints to standard error.
 pub(crate) fn note(text: &str) {
     use std::io::Write as _;
-    let _ = writeln!(anstream::stderr(), "{}", terminal::shown(text));
+    let _ = writeln!(anstream::stderr(), "{}", terminal::message(text));
 }

@@ -60,11 +60,11 @@ pub(crate) fn shown(text: &str) -> String {
     out + rest
 }
 
-/// The same for an error: what is meant for the next lines stands in from the edge, so that no file name or word of a
-/// subject with a line break in it passes for something else that the tool says.
-pub(crate) fn error(text: &str) -> String {
-    let mut lines = text.lines();
-    let mut out = format!("error: {}", lines.next().unwrap_or_default());
+/// The same for a message, such as an error: what is meant for the next lines stands in from the edge, so that no file name
+/// or word of a subject with a line break in it passes for something else that the tool says.
+pub(crate) fn message(text: &str) -> String {
+    let mut lines = text.split(['\n', '\r']);
+    let mut out = lines.next().unwrap_or_default().to_owned();
     for line in lines {
         let own = line.is_empty() || line.starts_with("  ") || line.starts_with("error: ");
         out.push_str(if own { "\n" } else { "\n  " });
@@ -100,7 +100,8 @@ mod tests {
 
     #[test]
     fn an_error_has_no_line_that_passes_for_another_message() {
-        assert_eq!(error("a\n  mend: b\nerror: c\nconformant.\n"), "error: a\n  mend: b\nerror: c\n  conformant.");
-        assert_eq!(error(""), "error: ");
+        assert_eq!(message("a\n  mend: b\nerror: c\nconformant."), "a\n  mend: b\nerror: c\n  conformant.");
+        assert_eq!(message("a\rb"), "a\n  b");
+        assert_eq!(message(""), "");
     }
 }

@@ -40,12 +40,12 @@ pub(crate) fn trace(trace: &Trace<'_>) -> String {
     line(format!(
         "{}{}{} on {}  subject: {}",
         style.strong,
-        case.id,
+        inert(&case.id),
         style.reset,
         outcome.transport.name(),
         inert(trace.subject)
     ));
-    line(format!("  {}", case.title));
+    line(format!("  {}", inert(&case.title)));
     for (play, transcript) in played.transcripts.iter().enumerate() {
         line(format!("\n{}{}{}", style.strong, temper(transcript), style.reset));
         for (number, event) in transcript.events.iter().enumerate() {
@@ -59,20 +59,20 @@ pub(crate) fn trace(trace: &Trace<'_>) -> String {
         _ => style.doubtful,
     };
     line(format!("\n{colour}{}{}", outcome.verdict.name(), style.reset));
-    line(format!("  expected  {}", outcome.expected));
+    line(format!("  expected  {}", inert(&outcome.expected)));
     line(format!("  seen      {}", inert(&outcome.seen)));
     if !outcome.reason.is_empty() {
         line(format!("  reason    {}", inert(&outcome.reason)));
     }
-    line(format!("  clause    {}", case.clause));
+    line(format!("  clause    {}", inert(&case.clause)));
     // What decided comes first.
     let mut requirements: Vec<_> = outcome.requirements.iter().collect();
     requirements.sort_by_key(|r| std::cmp::Reverse(r.verdict));
     for found in requirements {
         let (clause, text) =
             trace.ledger.requirement(&found.id).map_or(("", ""), |r| (r.clause.as_str(), r.text.as_str()));
-        line(format!("  {}  {}  {clause}", found.verdict.name(), found.id));
-        line(format!("    {text}"));
+        line(format!("  {}  {}  {}", found.verdict.name(), inert(&found.id), inert(clause)));
+        line(format!("    {}", inert(text)));
         if let Some(reason) = &found.reason {
             line(format!("    {}", inert(reason)));
         }

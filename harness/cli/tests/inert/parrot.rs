@@ -23,7 +23,7 @@ use rustls::{
 
 /// What it says to a terminal, to HTML, XML, Markdown and whoever reads from left to right.
 pub(crate) const HOSTILE: &str = "\u{1b}]0;owned\u{7}\u{1b}[32mFORGED\u{1b}[2J\u{9b}31m\u{202e}\u{2066}\u{200b}\u{2028}\u{2029}\u{ad}\
-                           </script><img src=x onerror=alert(1)>]]>--> ` | [x](javascript:alert(2)) &amp;'\r\nconformant.";
+                           </script><img src=x onerror=alert(1)>]]>--> ` | [x](javascript:alert(2)) &amp;'\r\nFORGED LINE";
 
 /// The same as far as a field of HTTP may hold it.
 fn in_field() -> String {
@@ -183,7 +183,7 @@ fn answer(is_right: bool, said: &[String], number: usize, head: &str) -> String 
     let mut out = format!("HTTP/1.1 {status} {words} {}\r\n", one(0));
     let _ = write!(
         out,
-        "WWW-Authenticate: Bearer realm=\"{words}{}\", error=\"{}\", error_description=\"{} {words}\"{bare}\r\n",
+        "WWW-Authenticate: Bearer realm=\"{}{words}\", error=\"{}\", error_description=\"{} {words}\"{bare}\r\n",
         one(1),
         if number.is_multiple_of(2) { "invalid_proof" } else { one(2) },
         one(3),

@@ -91,9 +91,16 @@ fn deviations(out: &mut String, report: &Report, ledger: &Ledger, verdict: Verdi
         line(out, "");
         line(
             out,
-            &format!("{colour}{word}{}  {}{}{}  {clause}", style.reset, style.strong, inert(&summary.id), style.reset),
+            &format!(
+                "{colour}{word}{}  {}{}{}  {}",
+                style.reset,
+                style.strong,
+                inert(&summary.id),
+                style.reset,
+                inert(clause)
+            ),
         );
-        line(out, &format!("  {text}"));
+        line(out, &format!("  {}", inert(text)));
         for transports in cases.iter().take(SHOWN) {
             deviation(out, report, &summary.id, transports, style);
         }
