@@ -1,7 +1,7 @@
 //! What a subject, a plan, a file or an argument says does nothing anywhere but stand there, and no secret comes back out:
 //! every command, on a pseudo-terminal and in files, read by parsers.
 #![cfg(unix)]
-#![expect(clippy::unwrap_used, reason = "a helper that fails is a failing test")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a helper that fails is a failing test")]
 
 #[path = "../common/mod.rs"]
 mod common;

@@ -70,7 +70,9 @@ pub struct ClientTls {
 /// Who is told of each connection as soon as it exports values, before a word of the peer can come of it, the one with
 /// which it ends included.
 #[derive(Clone, Default)]
-pub(super) struct Witness(Option<Arc<dyn Fn(&Established) + Send + Sync>>);
+pub(super) struct Witness(Option<Arc<Told>>);
+
+type Told = dyn Fn(&Established) + Send + Sync;
 
 impl Witness {
     pub(super) fn see(&self, established: &Established) {
