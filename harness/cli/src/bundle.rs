@@ -171,7 +171,8 @@ fn write_file(path: &Path, text: &str, private: bool) -> io::Result<()> {
     file.write_all(text.as_bytes())
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::os::unix::fs::{PermissionsExt as _, symlink};
 
