@@ -31,10 +31,11 @@ use crate::{
     note, print,
     progress::Progress,
     reports,
-    run::{COLOURS, known, now, status, writable, write_baseline},
+    run::{known, now, status, writable, write_baseline},
     scenarios::{self, Scenarios},
     select,
     signals::{self, Stop, interrupted},
+    terminal::COLOURS,
 };
 
 /// Checks an adapter, or is one; returns the exit status.
@@ -150,7 +151,7 @@ pub(crate) fn run(command: &str, args: &RunArgs) -> Result<u8, Trouble> {
     match args.format {
         Format::Json => print(&reports::json(&report)?),
         Format::Human => {
-            print(&summary(&report, &stands.ledger, COLOURS));
+            print(&summary(&report, &stands.ledger, *COLOURS));
             print(&format!("report: {}\n", shown.display()));
         }
     }

@@ -99,44 +99,139 @@ pub(crate) fn token(args: &TokenArgs) -> Result<u8, Trouble> {
     Ok(0)
 }
 
-/// Writes the files of a bundle; what is private is for the owner alone, from the first moment.
+/// Writes the files of a bundle. Its folders are for the owner alone, and so is what is private, from the first moment and
+/// whatever the umask. No link within the bundle is followed: nobody else can lay one there while it is written, and one
+/// that lay there before is refused, if it stands for a folder, or replaced.
 pub(crate) fn write(directory: &Path, files: &[File]) -> Result<(), Trouble> {
     for file in files {
         let path = directory.join(&file.path);
         let trouble = |e: io::Error| Trouble::Given(format!("{}: {e}", path.display()));
-        if let Some(folder) = path.parent() {
-            make_folder(folder, file.path.starts_with(HARNESS)).map_err(trouble)?;
+        make_private(directory).map_err(trouble)?;
+        if let Some(folder) = path.parent().filter(|folder| *folder != directory) {
+            if folder.is_symlink() {
+                return Err(Trouble::Given(format!(
+                    "{}: is a link, and private keys would go where it leads\n  mend: take it away, or name another --dir",
+                    folder.display()
+                )));
+            }
+            make_private(folder).map_err(trouble)?;
+            // It may have been there, for all to read.
+            owner_only(folder).map_err(trouble)?;
         }
         write_file(&path, &file.text, file.private).map_err(trouble)?;
     }
     Ok(())
 }
 
-fn make_folder(folder: &Path, private: bool) -> io::Result<()> {
+/// Makes a folder and those on the way to it, as far as they are not there, for the owner alone.
+fn make_private(folder: &Path) -> io::Result<()> {
+    if folder.as_os_str().is_empty() || folder.is_dir() {
+        return Ok(());
+    }
+    folder.parent().map_or(Ok(()), make_private)?;
     let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
     #[cfg(unix)]
-    if private {
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    match builder.create(folder) {
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => Ok(()),
+        Err(e) => Err(e),
+        // A umask may have taken from the owner, too.
+        Ok(()) => owner_only(folder),
     }
-    builder.create(folder)?;
+}
+
+fn owner_only(folder: &Path) -> io::Result<()> {
     #[cfg(unix)]
-    if private {
-        // It may have been there.
-        fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
-    }
+    fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
+    #[cfg(not(unix))]
+    let _ = folder;
     Ok(())
 }
 
-/// Writes a file in the place of one that may be there: an open one of others' would keep its readers.
+/// Writes a file in the place of one that may be there: an open one of others' would keep its readers, and a link would
+/// lead elsewhere.
 fn write_file(path: &Path, text: &str, private: bool) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
         _ => {}
     }
     let mut options = fs::OpenOptions::new();
+    // Never through a link: what is there by now is an error.
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, if private { 0o600 } else { 0o644 });
-    options.open(path)?.write_all(text.as_bytes())
+    let mut file = options.open(path)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        // The umask decides about others, and not about the owner.
+        let mode = file.metadata()?.permissions().mode();
+        file.set_permissions(fs::Permissions::from_mode(if private { 0o600 } else { mode | 0o600 }))?;
+    }
+    file.write_all(text.as_bytes())
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use super::*;
+
+    /// An empty folder that nobody else uses.
+    fn scratch(test: &str) -> PathBuf {
+        let path = std::env::temp_dir().join(format!("ekmcheck-bundle-{}-{test}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).unwrap();
+        path
+    }
+
+    fn file(path: &str, private: bool) -> File {
+        File { path: path.to_owned(), text: "secret".to_owned(), private }
+    }
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn folders_that_were_open_to_all_are_closed() {
+        let scratch = scratch("open");
+        let bundle = scratch.join("a/bundle");
+        fs::create_dir_all(bundle.join("server")).unwrap();
+        for folder in [bundle.clone(), bundle.join("server")] {
+            fs::set_permissions(folder, fs::Permissions::from_mode(0o777)).unwrap();
+        }
+        fs::write(bundle.join("server/server.key"), "old").unwrap();
+        fs::set_permissions(bundle.join("server/server.key"), fs::Permissions::from_mode(0o666)).unwrap();
+        write(&bundle, &[file("server/server.key", true), file("harness/p256.key", true), file("GUIDE.md", false)])
+            .unwrap();
+        assert_eq!([mode(&bundle.join("server")), mode(&bundle.join("harness"))], [0o700, 0o700]);
+        assert_eq!([mode(&bundle.join("server/server.key")), mode(&bundle.join("harness/p256.key"))], [0o600, 0o600]);
+        // What is somebody's own stays as it is.
+        assert_eq!(mode(&bundle), 0o777);
+        write(&scratch.join("b/c"), &[file("harness/p256.key", true)]).unwrap();
+        assert_eq!([mode(&scratch.join("b")), mode(&scratch.join("b/c"))], [0o700, 0o700]);
+        fs::remove_dir_all(scratch).unwrap();
+    }
+
+    #[test]
+    fn no_link_within_a_bundle_is_followed() {
+        let scratch = scratch("links");
+        let (bundle, elsewhere) = (scratch.join("bundle"), scratch.join("elsewhere"));
+        fs::create_dir_all(bundle.join("server")).unwrap();
+        fs::create_dir(&elsewhere).unwrap();
+        fs::write(elsewhere.join("victim"), "mine").unwrap();
+        symlink(elsewhere.join("victim"), bundle.join("server/server.key")).unwrap();
+        symlink(elsewhere.join("not-there"), bundle.join("GUIDE.md")).unwrap();
+        write(&bundle, &[file("server/server.key", true), file("GUIDE.md", false)]).unwrap();
+        assert_eq!(fs::read_to_string(elsewhere.join("victim")).unwrap(), "mine");
+        assert!(!elsewhere.join("not-there").exists());
+        assert!(!bundle.join("server/server.key").is_symlink() && !bundle.join("GUIDE.md").is_symlink());
+        symlink(&elsewhere, bundle.join("harness")).unwrap();
+        let refused = write(&bundle, &[file("harness/p256.key", true)]).unwrap_err().to_string();
+        assert!(refused.contains("is a link") && refused.contains("mend:"), "{refused}");
+        assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 1);
+        fs::remove_dir_all(scratch).unwrap();
+    }
 }

@@ -1,11 +1,12 @@
 //! `ekmcheck merge` and `ekmcheck diff`: reports beside each other.
 
-use ekmcheck_suite::report::{Style, difference, merge as merged, summary};
+use ekmcheck_suite::report::{difference, merge as merged, summary};
 
 use crate::{
     Trouble,
     args::{DiffArgs, DiffFormat, Format, MergeArgs},
     fuzz, print, run, scenarios, select,
+    terminal::COLOURS,
 };
 
 /// Puts the reports of shards together; the exit status is that of the whole.
@@ -28,7 +29,7 @@ pub(crate) fn merge(args: &MergeArgs) -> Result<u8, Trouble> {
             let ledger = scenarios::all(whole.scenarios.as_deref().map(std::path::Path::new))
                 .or_else(|_| scenarios::all(None))?
                 .ledger;
-            print(&summary(&whole, &ledger, run::COLOURS));
+            print(&summary(&whole, &ledger, *COLOURS));
             print(&format!("{} shards; report: {}\n", reports.len(), args.report.join("report.json").display()));
         }
     }
@@ -39,7 +40,7 @@ pub(crate) fn merge(args: &MergeArgs) -> Result<u8, Trouble> {
 pub(crate) fn diff(args: &DiffArgs) -> Result<u8, Trouble> {
     let difference = difference(&select::report(&args.before)?, &select::report(&args.after)?);
     match args.format {
-        DiffFormat::Human => print(&difference.text(Style { ..run::COLOURS })),
+        DiffFormat::Human => print(&difference.text(*COLOURS)),
         DiffFormat::Json => print(&run::json(&difference)?),
         DiffFormat::Markdown => print(&difference.markdown()),
     }

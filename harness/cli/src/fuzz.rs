@@ -18,10 +18,9 @@ pub(crate) use self::save::merge;
 use crate::{
     Trouble, adapter,
     args::{Format, FuzzArgs},
-    note, planned, print,
-    run::{self, COLOURS},
-    scenarios,
+    note, planned, print, run, scenarios,
     signals::{self, Stop},
+    terminal::COLOURS,
 };
 
 /// How many requests go by between two lines of progress.
@@ -41,7 +40,7 @@ pub(crate) fn fuzz(args: &FuzzArgs) -> Result<u8, Trouble> {
     let path = signals::whole(|| save::save(&args.report, &done))?;
     match args.format {
         Format::Json => print(&run::json(&done)?),
-        Format::Human => print(&save::told(&done, &path, COLOURS)),
+        Format::Human => print(&save::told(&done, &path, *COLOURS)),
     }
     Ok(status(&done))
 }

@@ -2,6 +2,7 @@
 
 use ekmcheck_forge::alteration::{self, Leads};
 use ekmcheck_player::subject::{faults, variations};
+use ekmcheck_suite::inert::inert;
 use serde_json::{Value, json};
 
 use crate::{
@@ -80,10 +81,10 @@ fn human(row: &Value) -> String {
     let mut line = String::new();
     for (name, value) in row.as_object().into_iter().flatten() {
         let text = match value {
-            Value::String(text) => text.clone(),
+            Value::String(text) => inert(text),
             Value::Array(items) => {
                 let items: Vec<&str> = items.iter().filter_map(Value::as_str).collect();
-                items.join(" ")
+                inert(&items.join(" "))
             }
             _ => continue,
         };

@@ -28,6 +28,7 @@ mod serve;
 mod show;
 mod signals;
 mod target;
+mod terminal;
 mod trace;
 mod vectors;
 
@@ -36,6 +37,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser as _};
 
 use args::{Cli, Command};
+use ekmcheck_suite::inert;
 
 /// Exit status for a mistake in what the tool was given: arguments, files, names.
 const USAGE: u8 = 2;
@@ -59,7 +61,10 @@ pub(crate) enum Trouble {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(trouble) => return usage(&trouble),
+    };
     // What a daemon leaves behind is ended with it.
     ekmcheck_player::children::adopt_orphans();
     let done = match cli.command {
@@ -96,7 +101,7 @@ fn main() -> ExitCode {
         Err(trouble) => {
             use std::io::Write as _;
             // Nothing is left to be done when even that cannot be written.
-            let _ = writeln!(anstream::stderr(), "error: {trouble}");
+            let _ = writeln!(anstream::stderr(), "{}", terminal::message(&format!("error: {trouble}")));
             ExitCode::from(match trouble {
                 Trouble::Given(_) => USAGE,
                 Trouble::Harness(_) => HARNESS,
@@ -106,15 +111,29 @@ fn main() -> ExitCode {
     }
 }
 
+/// Help, the version, or what is wrong with the arguments, which are repeated there as they were given.
+fn usage(trouble: &clap::Error) -> ExitCode {
+    use std::io::Write as _;
+    let steers = |argument: std::ffi::OsString| argument.to_str().is_none_or(|text| text.contains(inert::steers));
+    if std::env::args_os().any(steers) {
+        // Without clap's colours: nobody could tell them from those of the arguments.
+        let _ = write!(anstream::stderr(), "{}", terminal::message(&trouble.render().to_string()));
+    } else {
+        // As `Cli::parse` does.
+        let _ = trouble.print();
+    }
+    ExitCode::from(u8::try_from(trouble.exit_code()).unwrap_or(USAGE))
+}
+
 /// Prints to standard output; a reader that went away ends the output, not the tool.
 pub(crate) fn print(text: &str) {
     use std::io::Write as _;
     let mut out = anstream::stdout();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    let _ = out.write_all(terminal::shown(text).as_bytes()).and_then(|()| out.flush());
 }
 
 /// Prints to standard error.
 pub(crate) fn note(text: &str) {
     use std::io::Write as _;
-    let _ = writeln!(anstream::stderr(), "{text}");
+    let _ = writeln!(anstream::stderr(), "{}", terminal::message(text));
 }

@@ -13,7 +13,7 @@ use ekmcheck_player::{
     subject::Subject,
     world::World,
 };
-use ekmcheck_suite::{case::Transport, load::suggestion, play::Place};
+use ekmcheck_suite::{case::Transport, inert::inert, load::suggestion, play::Place, report::Style};
 
 use crate::{
     Trouble,
@@ -26,6 +26,7 @@ use crate::{
     },
     print, reach, run, scenarios,
     signals::Stop,
+    terminal::COLOURS,
 };
 
 /// A subject that a plan found or started. It ends with this value.
@@ -41,7 +42,7 @@ pub(crate) fn check(args: &PlanArgs) -> Result<u8, Trouble> {
     let plan = read(&args.plan)?;
     let names: Vec<&str> = plan.transports.iter().map(|t| t.name()).collect();
     let how = if plan.start.is_some() { "is started" } else { "is to run already" };
-    print(&format!("{}: {} {how}; transports {}\n", args.plan.display(), plan.name, names.join(" ")));
+    print(&format!("{}: {} {how}; transports {}\n", args.plan.display(), inert(&plan.name), names.join(" ")));
     Ok(0)
 }
 
@@ -72,7 +73,7 @@ pub(crate) async fn fit(
         (_, true) => Ok(()),
         (out, false) => Err(Trouble::Given(format!(
             "{} is not fit to be judged; nothing was played (--skip-doctor plays all the same):\n{}",
-            patient.subject.name(),
+            inert(&patient.subject.name()),
             out.trim_end()
         ))),
     }
@@ -80,14 +81,15 @@ pub(crate) async fn fit(
 
 /// What was found, as text that ends with the command that comes next; and whether it makes sense to go there.
 pub(crate) fn told(findings: &[Finding], next: &str) -> (String, bool) {
+    let Style { good, bad, reset, .. } = *COLOURS;
     let mut out = String::new();
     for Finding { weight, what, hint } in findings {
         let mark = match weight {
-            Weight::Good => "\x1b[32mgood\x1b[0m    ",
-            Weight::Note => "note    ",
-            Weight::Trouble => "\x1b[31mtrouble\x1b[0m ",
+            Weight::Good => format!("{good}good{reset}    "),
+            Weight::Note => "note    ".to_owned(),
+            Weight::Trouble => format!("{bad}trouble{reset} "),
         };
-        out.push_str(&format!("{mark} {}\n", plain(what)));
+        out.push_str(&format!("{mark} {}\n", inert(what)));
         if !hint.is_empty() {
             out.push_str(&format!("         mend: {hint}\n"));
         }
@@ -194,9 +196,4 @@ pub(crate) fn start(plan: &Plan, stop: &Stop) -> Result<(Planned, World), Troubl
 fn place_of(plan: &Plan, host: &str) -> Result<Vec<IpAddr>, Trouble> {
     let addresses = reach::addresses(host).and_then(|found| reach::permitted(found, plan.allow_remote));
     addresses.map_err(|why| Trouble::Given(format!("[places]: {why}")))
-}
-
-/// A subject's words may try to steer the terminal.
-fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

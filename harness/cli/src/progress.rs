@@ -7,7 +7,10 @@ use std::{
 };
 
 use ekmcheck_player::run::Played;
-use ekmcheck_suite::outcome::{Outcome, Verdict};
+use ekmcheck_suite::{
+    inert::inert,
+    outcome::{Outcome, Verdict},
+};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::note;
@@ -52,7 +55,7 @@ impl Tally {
             Verdict::Inconclusive | Verdict::Error => self.doubtful += 1,
             Verdict::Pass | Verdict::Observed | Verdict::NotTestable => return,
         }
-        self.last = Some(format!("{} {} on {}", outcome.verdict.name(), outcome.id, outcome.transport.name()));
+        self.last = Some(format!("{} {} on {}", outcome.verdict.name(), inert(&outcome.id), outcome.transport.name()));
     }
 
     fn text(&self) -> String {

@@ -5,14 +5,14 @@ use std::{fs, io::Read as _, net::SocketAddr, path::Path};
 use ekmcheck_player::workbench::{
     self, ExportError, IngredientError, Ingredients, Inspection, Make, Target, Verify, Weight,
 };
-use ekmcheck_suite::report::plain;
+use ekmcheck_suite::inert::inert;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
     Trouble,
     args::{ExporterArgs, IngredientArgs, MakeArgs, ProofAction, VerifyArgs},
-    note, print, reach,
-    run::{self, COLOURS},
+    note, print, reach, run,
+    terminal::COLOURS,
 };
 
 /// The longest text that is read from standard input or a file, in octets.
@@ -55,7 +55,7 @@ fn file(path: &Path) -> Result<Vec<u8>, Trouble> {
 fn shown(inspection: &Inspection, now: i64) -> String {
     let mut out = String::new();
     for (name, text) in [("header", &inspection.header), ("claims", &inspection.claims)] {
-        let text = text.as_ref().map_or("(cannot be decoded)".to_owned(), |t| plain(t));
+        let text = text.as_ref().map_or("(cannot be decoded)".to_owned(), |t| inert(t));
         out.push_str(&format!("{name:<10} {text}\n"));
     }
     let signature = inspection.signature.map_or("(none)".to_owned(), |n| format!("{n} octets, not verified here"));
@@ -69,7 +69,7 @@ fn shown(inspection: &Inspection, now: i64) -> String {
             Weight::Note => (COLOURS.doubtful, "note"),
         };
         let place = if finding.place.is_empty() { "proof" } else { &finding.place };
-        out.push_str(&format!("{colour}{word}{}  {}: {}\n", COLOURS.reset, plain(place), plain(&finding.what)));
+        out.push_str(&format!("{colour}{word}{}  {}: {}\n", COLOURS.reset, inert(place), inert(&finding.what)));
     }
     if !inspection.is_wrong() {
         out.push_str(&format!("{}the form is right{}\n", COLOURS.good, COLOURS.reset));
@@ -114,17 +114,17 @@ fn verify(args: &VerifyArgs) -> Result<u8, Trouble> {
         out.push_str(&format!("{}held{}     {held}\n", COLOURS.good, COLOURS.reset));
     }
     if let Some((check, why)) = &verdict.refused {
-        out.push_str(&format!("{}refused{}  {check}: {}\n", COLOURS.bad, COLOURS.reset, plain(why)));
+        out.push_str(&format!("{}refused{}  {check}: {}\n", COLOURS.bad, COLOURS.reset, inert(why)));
         let inspection = workbench::inspect(&text);
         if let (Some(issued), "iat") = (inspection.issued, *check) {
             out.push_str(&format!("  iat is {}\n", in_words(issued, now)));
         }
     }
     for hint in &verdict.hints {
-        out.push_str(&format!("  {}\n", plain(hint)));
+        out.push_str(&format!("  {}\n", inert(hint)));
     }
     for skipped in &verdict.skipped {
-        out.push_str(&format!("{}skipped{}  {}\n", COLOURS.faint, COLOURS.reset, plain(skipped)));
+        out.push_str(&format!("{}skipped{}  {}\n", COLOURS.faint, COLOURS.reset, inert(skipped)));
     }
     if verdict.refused.is_none() {
         out.push_str(&format!("{}accepted{}\n", COLOURS.good, COLOURS.reset));
@@ -171,7 +171,7 @@ pub(crate) fn exporter(args: &ExporterArgs) -> Result<u8, Trouble> {
     let mut out = format!(
         "{addr} over {}  {}  {} handshake\n",
         args.transport.name(),
-        plain(&exported.suite),
+        inert(&exported.suite),
         exported.handshake
     );
     let right = exported.values.first().map(|v| v.text.clone()).unwrap_or_default();

@@ -9,8 +9,8 @@ use ekmcheck_player::{
 };
 use ekmcheck_suite::{
     case::{Case, Transport},
+    inert::inert,
     load::suggestion,
-    report::plain,
 };
 
 use crate::{
@@ -18,6 +18,7 @@ use crate::{
     args::ReplayArgs,
     note, planned, print, run, scenarios,
     signals::Stop,
+    terminal::COLOURS,
     trace::{Trace, trace},
 };
 
@@ -78,12 +79,12 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<u8, Trouble> {
                     played,
                     seen: &seen,
                     show_secrets: args.show_secrets,
-                    style: run::COLOURS,
+                    style: *COLOURS,
                 }));
             }
             status = status.max(run::status(&report, false));
             if let Some(why) = &report.unfinished {
-                note(&format!("not all was played: {}", plain(why)));
+                note(&format!("not all was played: {}", inert(why)));
                 break;
             }
         }

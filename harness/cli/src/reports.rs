@@ -8,6 +8,7 @@ use std::{
 use ekmcheck_player::run::Played;
 use ekmcheck_report::{Material, ReportFault, ReportFormat};
 use ekmcheck_suite::{
+    inert::inert,
     outcome::Verdict,
     report::{DRAFT, Report},
     transcript::Transcript,
@@ -44,7 +45,7 @@ pub(crate) fn save(args: &RunArgs, all: &Scenarios, report: &Report, played: &[P
         lines.push('\n');
     }
     write_file(&args.report, TRACES, &lines)?;
-    let material = material(report, kept.iter().copied(), all, args.strict);
+    let material = material(report, kept.iter().copied(), all, args.strict)?;
     let formats = args.output.formats();
     write(&material, formats, &args.report)?;
     let first = if formats.contains(&ReportFormat::Html) { ReportFormat::Html.file() } else { RESULT };
@@ -59,10 +60,10 @@ pub(crate) fn report(args: &ReportArgs) -> Result<u8, Trouble> {
     let transcripts = traces(&directory.join(TRACES))?;
     let all = scenarios::all(args.scenarios.as_deref())?;
     if report.draft != DRAFT {
-        note(&format!("{}: of {}; clauses and ledger are shown by {DRAFT}", path.display(), report.draft));
+        note(&format!("{}: of {}; clauses and ledger are shown by {DRAFT}", path.display(), inert(&report.draft)));
     }
     let to = args.to.as_deref().unwrap_or(directory);
-    for file in write(&material(&report, &transcripts, &all, args.strict), args.output.formats(), to)? {
+    for file in write(&material(&report, &transcripts, &all, args.strict)?, args.output.formats(), to)? {
         print(&format!("{}\n", file.display()));
     }
     Ok(0)
@@ -73,8 +74,9 @@ fn material<'a>(
     transcripts: impl IntoIterator<Item = &'a Transcript>,
     all: &'a Scenarios,
     strict: bool,
-) -> Material<'a> {
-    Material::new(report, transcripts, &all.ledger, &all.register, &all.cases, strict)
+) -> Result<Material<'a>, Trouble> {
+    let material = Material::new(report, transcripts, &all.ledger, &all.register, &all.cases, strict);
+    material.map_err(|e| Trouble::Harness(e.to_string()))
 }
 
 fn write(material: &Material<'_>, formats: &[ReportFormat], directory: &Path) -> Result<Vec<PathBuf>, Trouble> {

@@ -11,7 +11,7 @@ use ekmcheck_player::{
 };
 use ekmcheck_suite::{
     case::{Case, Transport},
-    report::{Conclusion, Report, Style, summary, timings},
+    report::{Conclusion, Report, summary, timings},
 };
 
 use crate::{
@@ -26,16 +26,7 @@ use crate::{
     signals::{self, Stop},
     target,
     target::NetworkArgs,
-};
-
-/// ANSI sequences; the stream that they are written to drops them where no terminal reads.
-pub(crate) const COLOURS: Style = Style {
-    good: "\x1b[32m",
-    bad: "\x1b[31m",
-    doubtful: "\x1b[33m",
-    faint: "\x1b[2m",
-    strong: "\x1b[1m",
-    reset: "\x1b[0m",
+    terminal::COLOURS,
 };
 
 /// Plays, prints, writes `report.json`; returns the exit status.
@@ -107,7 +98,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Trouble> {
     match args.format {
         Format::Json => print(&reports::json(&report)?),
         Format::Human => {
-            print(&summary(&report, &ledger, COLOURS));
+            print(&summary(&report, &ledger, *COLOURS));
             if args.timings {
                 print(&timings(&report));
             }
@@ -287,10 +278,9 @@ pub(crate) fn now() -> Result<i64, Trouble> {
     }
 }
 
-/// A value as indented JSON with a newline at the end.
+/// A value as indented JSON with a newline at the end, inert in a terminal.
 pub(crate) fn json(value: &impl serde::Serialize) -> Result<String, Trouble> {
-    let text = serde_json::to_string_pretty(value).map_err(|e| Trouble::Harness(e.to_string()))?;
-    Ok(text + "\n")
+    ekmcheck_report::json::readable(value).map_err(|e| Trouble::Harness(e.to_string()))
 }
 
 /// Writes a file below a directory that is made if need be.

@@ -12,6 +12,7 @@ use ekmcheck_player::{
 };
 use ekmcheck_suite::{
     case::{Case, Expect, Transport},
+    inert::inert,
     outcome::{Outcome, Verdict},
     report::{Conclusion, Report},
     requirement::Ledger,
@@ -25,6 +26,7 @@ use crate::{
     args::{SelftestArgs, jobs},
     print, run, scenarios,
     signals::{self, Stop},
+    terminal::COLOURS,
 };
 
 struct Bench {
@@ -94,7 +96,7 @@ pub(crate) fn selftest(args: &SelftestArgs) -> Result<u8, Trouble> {
     })?;
     let mut out = String::new();
     for finding in &matrix.findings {
-        out.push_str(&format!("\x1b[31mfinding\x1b[0m  {finding}\n"));
+        out.push_str(&format!("{}finding{}  {}\n", COLOURS.bad, COLOURS.reset, inert(finding)));
     }
     out.push_str(&matrix.numbers());
     if let Some(why) = &matrix.unfinished {

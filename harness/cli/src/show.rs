@@ -2,7 +2,7 @@
 
 use ekmcheck_forge::alteration;
 use ekmcheck_player::subject::faults;
-use ekmcheck_suite::load::suggestion;
+use ekmcheck_suite::{inert::inert, load::suggestion};
 
 use crate::{Trouble, args::ShowArgs, print, run, scenarios};
 
@@ -15,14 +15,25 @@ pub(crate) fn show(args: &ShowArgs) -> Result<u8, Trouble> {
         Trouble::Given(format!("there is no case {:?}; {hint} (`ekmcheck list` shows all)", args.case))
     })?;
     let rows = case.rows().collect::<Vec<_>>().join(", ");
-    let mut out = format!("{}\n  {}\n  catalogue {rows}; clause {}\n", case.id, case.title, case.clause);
+    let mut out = format!(
+        "{}\n  {}\n  catalogue {}; clause {}\n",
+        inert(&case.id),
+        inert(&case.title),
+        inert(&rows),
+        inert(&case.clause)
+    );
     for id in &case.requirements {
         if let Some(requirement) = all.ledger.requirement(id) {
-            out.push_str(&format!("  requirement {id}: {} ({})\n", requirement.text, requirement.clause));
+            out.push_str(&format!(
+                "  requirement {}: {} ({})\n",
+                inert(id),
+                inert(&requirement.text),
+                inert(&requirement.clause)
+            ));
         }
     }
     for row in all.ledger.readings.iter().filter(|r| case.rows().any(|row| row == r.row)) {
-        out.push_str(&format!("  read differently than the catalogue: {}\n", row.reading));
+        out.push_str(&format!("  read differently than the catalogue: {}\n", inert(&row.reading)));
     }
     if let Some(altered) = case.alter.as_deref().and_then(alteration::named) {
         out.push_str(&format!("  alters {} ({})\n", altered.changes, altered.name));

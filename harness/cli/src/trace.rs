@@ -9,9 +9,10 @@ use ekmcheck_player::{
 };
 use ekmcheck_suite::{
     case::{Case, Transport},
+    inert::inert,
     judge::mistake,
     outcome::Verdict,
-    report::{Style, plain},
+    report::Style,
     requirement::Ledger,
     transcript::{Connected, Event, Exchanged, Handshake, Reaction, Transcript},
 };
@@ -39,12 +40,12 @@ pub(crate) fn trace(trace: &Trace<'_>) -> String {
     line(format!(
         "{}{}{} on {}  subject: {}",
         style.strong,
-        case.id,
+        inert(&case.id),
         style.reset,
         outcome.transport.name(),
-        plain(trace.subject)
+        inert(trace.subject)
     ));
-    line(format!("  {}", case.title));
+    line(format!("  {}", inert(&case.title)));
     for (play, transcript) in played.transcripts.iter().enumerate() {
         line(format!("\n{}{}{}", style.strong, temper(transcript), style.reset));
         for (number, event) in transcript.events.iter().enumerate() {
@@ -58,22 +59,22 @@ pub(crate) fn trace(trace: &Trace<'_>) -> String {
         _ => style.doubtful,
     };
     line(format!("\n{colour}{}{}", outcome.verdict.name(), style.reset));
-    line(format!("  expected  {}", outcome.expected));
-    line(format!("  seen      {}", plain(&outcome.seen)));
+    line(format!("  expected  {}", inert(&outcome.expected)));
+    line(format!("  seen      {}", inert(&outcome.seen)));
     if !outcome.reason.is_empty() {
-        line(format!("  reason    {}", plain(&outcome.reason)));
+        line(format!("  reason    {}", inert(&outcome.reason)));
     }
-    line(format!("  clause    {}", case.clause));
+    line(format!("  clause    {}", inert(&case.clause)));
     // What decided comes first.
     let mut requirements: Vec<_> = outcome.requirements.iter().collect();
     requirements.sort_by_key(|r| std::cmp::Reverse(r.verdict));
     for found in requirements {
         let (clause, text) =
             trace.ledger.requirement(&found.id).map_or(("", ""), |r| (r.clause.as_str(), r.text.as_str()));
-        line(format!("  {}  {}  {clause}", found.verdict.name(), found.id));
-        line(format!("    {text}"));
+        line(format!("  {}  {}  {}", found.verdict.name(), inert(&found.id), inert(clause)));
+        line(format!("    {}", inert(text)));
         if let Some(reason) = &found.reason {
-            line(format!("    {}", plain(reason)));
+            line(format!("    {}", inert(reason)));
         }
     }
     out + "\n"
@@ -89,7 +90,7 @@ impl Trace<'_> {
         match event {
             Event::Connected(connected) => self.connected(transcript.transport, connected, seen),
             Event::ConnectFailed(failed) => {
-                vec![format!("no connection {} as client {}: {}", failed.name, failed.client, plain(&failed.reason))]
+                vec![format!("no connection {} as client {}: {}", failed.name, failed.client, inert(&failed.reason))]
             }
             Event::ServerConnected(server) => vec![format!(
                 "the server sees  certificate {}  exporter value {}",
@@ -97,10 +98,10 @@ impl Trace<'_> {
                 server.exporter
             )],
             Event::Exchanged(exchanged) => self.exchanged(transcript, exchanged, seen),
-            Event::NotTestable(why) => vec![format!("cannot go on: {}", plain(why))],
-            Event::Broken(why) => vec![format!("broke off: {}", plain(why))],
+            Event::NotTestable(why) => vec![format!("cannot go on: {}", inert(why))],
+            Event::Broken(why) => vec![format!("broke off: {}", inert(why))],
             // What needs no words of its own is shown as it stands in transcripts.
-            other => vec![plain(&serde_json::to_string(other).unwrap_or_default())],
+            other => vec![inert(&serde_json::to_string(other).unwrap_or_default())],
         }
     }
 
@@ -149,20 +150,20 @@ impl Trace<'_> {
         let mut lines = vec![format!("request on {}  {faint}{what}{reset}", exchanged.on)];
         match seen {
             Some(What::Sent(request)) => lines.extend(self.request(request)),
-            _ => lines.push(format!("> {} {}", exchanged.method, plain(&exchanged.path))),
+            _ => lines.push(format!("> {} {}", exchanged.method, inert(&exchanged.path))),
         }
         if let Some(mistake) = mistake(transcript, exchanged) {
             lines.push(format!("{bad}mistake{reset}  {mistake}"));
         }
         match &exchanged.reaction {
             Reaction::Nothing(why) | Reaction::Hung(why) | Reaction::NotProcessed(why) => {
-                lines.push(format!("< no answer: {}", plain(why)))
+                lines.push(format!("< no answer: {}", inert(why)));
             }
             Reaction::Answer(answer) => {
                 let colour = if (200..300).contains(&answer.status) { good } else { bad };
                 lines.push(format!("< {colour}{}{reset}", answer.status));
-                lines.extend(answer.challenges.iter().map(|c| format!("< WWW-Authenticate: {}", plain(c))));
-                lines.extend(answer.cache_control.iter().map(|c| format!("< Cache-Control: {}", plain(c))));
+                lines.extend(answer.challenges.iter().map(|c| format!("< WWW-Authenticate: {}", inert(c))));
+                lines.extend(answer.cache_control.iter().map(|c| format!("< Cache-Control: {}", inert(c))));
                 if !answer.reflects.is_empty() {
                     lines.push(format!("< the answer repeats {}", answer.reflects.join(", ")));
                 }
@@ -178,9 +179,9 @@ impl Trace<'_> {
 
     fn request(&self, request: &Request) -> Vec<String> {
         let hide = |text: &str| self.hide(text, request);
-        let mut lines = vec![format!("> {} {}  ({})", plain(&request.method), hide(&request.path), request.authority)];
+        let mut lines = vec![format!("> {} {}  ({})", inert(&request.method), hide(&request.path), request.authority)];
         for (name, value) in &request.fields {
-            lines.push(format!("> {}: {}", plain(name), hide(&String::from_utf8_lossy(value))));
+            lines.push(format!("> {}: {}", inert(name), hide(&String::from_utf8_lossy(value))));
         }
         if request.content > 0 {
             lines.push(format!("> and content of {} octets", request.content));
@@ -191,7 +192,7 @@ impl Trace<'_> {
         };
         let taken = inspect(proof);
         let claims = |text: &str| if self.show_secrets { text.to_owned() } else { redacted(text) };
-        let part = |text: Option<String>| plain(&text.unwrap_or_else(|| "(cannot be decoded)".to_owned()));
+        let part = |text: Option<String>| inert(&text.unwrap_or_else(|| "(cannot be decoded)".to_owned()));
         lines.push(format!("proof header  {}", bounded(&part(taken.header.clone()))));
         lines.push(format!("proof claims  {}", part(taken.claims.as_deref().map(claims))));
         lines.push(format!("proof signature  {} octets", taken.signature.unwrap_or_default()));
@@ -201,7 +202,7 @@ impl Trace<'_> {
     /// A text without token, proof and exporter value.
     fn hide(&self, text: &str, request: &Request) -> String {
         if self.show_secrets {
-            return plain(text);
+            return inert(text);
         }
         let mut shown = text.to_owned();
         for (what, secret) in [("proof", request.proof.as_deref().unwrap_or("")), ("token", &request.token)] {
@@ -214,7 +215,7 @@ impl Trace<'_> {
             0..40 => word.to_owned(),
             n => format!("({n} characters, fingerprint {}) ", fingerprint(word)),
         });
-        bounded(&plain(&harmless.collect::<String>()))
+        bounded(&inert(&harmless.collect::<String>()))
     }
 }
 

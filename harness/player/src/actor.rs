@@ -348,13 +348,14 @@ impl<'a> Actor<'a> {
             return one.ok_or_else(|| Stop::Broken("no answer was looked for".to_owned()));
         }
         let ready = self.prepare(send).await?;
-        self.world.controls.pace.requests(1).await;
+        let world = self.world;
+        world.controls.pace.requests(1).await;
         let link = self.link_mut(&send.on)?;
         let request = raw::oddly(outgoing(&ready.made, link.authority(send)), send.wire, link.transport)?;
         let port = link.port;
         let early = link.connection.as_ref().is_some_and(Connection::is_early);
         let (reaction, ended) = match &mut link.connection {
-            Some(connection) => reaction(&ready, connection.send(request).await)?,
+            Some(connection) => reaction(&world.secrets, &ready, connection.send(request).await)?,
             None => (Reaction::Nothing("the connection is closed".to_owned()), true),
         };
         link.answered |= matches!(reaction, Reaction::Answer(_));
@@ -380,7 +381,18 @@ impl<'a> Actor<'a> {
         }
         let canary = self.canary.as_ref().map(Canary::url);
         let link = self.links.get(&send.on).ok_or_else(|| Stop::Broken(format!("no connection {:?}", send.on)))?;
-        self.credentials.request(self.world, self.case, send, altered, link, &self.links, other.as_ref(), canary)
+        let ready = self.credentials.request(
+            self.world,
+            self.case,
+            send,
+            altered,
+            link,
+            &self.links,
+            other.as_ref(),
+            canary,
+        )?;
+        self.world.secrets.know_request(&ready.made);
+        Ok(ready)
     }
 
     async fn other_exporters(
@@ -471,7 +483,7 @@ impl<'a> Actor<'a> {
         let mut answered = Vec::new();
         for (send, ready, task) in tasks {
             let answer = task.await.map_err(|e| Stop::Broken(e.to_string()))?;
-            let (reaction, ended) = reaction(&ready, answer)?;
+            let (reaction, ended) = reaction(&self.world.secrets, &ready, answer)?;
             answered.push((send, ready, reaction, ended));
         }
         Ok(answered)

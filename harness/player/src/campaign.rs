@@ -297,7 +297,7 @@ impl<'w> Hunt<'w> {
         let limit = self.started.target().map_or(Duration::from_secs(5), |target| target.limits.step);
         let now = self.started.clock().now();
         let opened = Line::open(self.world, &self.oracle, &origin, transport, limit, now).await;
-        let line = opened.map_err(|e| format!("{}: {e}", origin.addr))?;
+        let line = opened.map_err(|e| format!("{}: {}", origin.addr, self.world.told(&e.to_string())))?;
         if now - self.tokens_made >= TOKENS_LAST {
             for token in &mut self.tokens {
                 self.unique += 1;

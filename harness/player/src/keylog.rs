@@ -12,22 +12,26 @@ use std::{
 pub struct KeyLogFile(Mutex<File>);
 
 impl KeyLogFile {
-    /// Opens the file for appending, as is the custom of this format; only its owner may read it.
+    /// Opens the file for appending, as is the custom of this format; only its owner may read it. A link is not followed:
+    /// whoever laid it would have the secrets where it leads.
     ///
     /// # Errors
-    /// It cannot be opened, or its mode cannot be set.
+    /// It cannot be opened, it is a link, or its mode cannot be set.
     pub fn open(path: &Path) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         options.append(true).create(true);
         #[cfg(unix)]
         {
             use std::os::unix::fs::OpenOptionsExt as _;
-            options.mode(0o600);
+            options.mode(0o600).custom_flags(libc::O_NOFOLLOW);
+        }
+        if path.is_symlink() {
+            return Err(io::Error::other("is a link, and secrets would go where it leads; name the file itself"));
         }
         let file = options.open(path)?;
-        // It may have been there before, for all to read.
+        // It may have been there before, for all to read. A device or a pipe has the mode that its users need.
         #[cfg(unix)]
-        {
+        if file.metadata()?.is_file() {
             use std::os::unix::fs::PermissionsExt as _;
             file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
         }
@@ -47,5 +51,31 @@ impl rustls::KeyLog for KeyLogFile {
         let line = format!("{label} {} {}\n", hex(client_random), hex(secret));
         // A line at a time, whole; a full disk costs the log and not the handshake.
         let _ = self.0.lock().unwrap_or_else(PoisonError::into_inner).write_all(line.as_bytes());
+    }
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use std::{fs, os::unix::fs::PermissionsExt as _};
+
+    use super::*;
+
+    #[test]
+    fn a_link_is_not_followed_and_a_file_is_closed_to_others() {
+        let folder = std::env::temp_dir().join(format!("ekmcheck-keylog-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let (file, link) = (folder.join("file"), folder.join("link"));
+        fs::write(&file, "").unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o666)).unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        assert!(KeyLogFile::open(&link).unwrap_err().to_string().contains("is a link"));
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o666);
+        KeyLogFile::open(&file).unwrap();
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        fs::remove_dir_all(folder).unwrap();
+        let null = fs::metadata("/dev/null").unwrap().permissions().mode();
+        KeyLogFile::open(Path::new("/dev/null")).unwrap();
+        assert_eq!(fs::metadata("/dev/null").unwrap().permissions().mode(), null);
     }
 }

@@ -21,6 +21,7 @@ pub mod network;
 mod own;
 pub mod pace;
 pub mod run;
+mod secrets;
 pub mod serve;
 pub mod subject;
 pub mod tap;

@@ -180,7 +180,8 @@ async fn greeted(world: &World, target: &Target, transport: Transport) -> Result
     let tls = world.client(&key).map_err(|e| e.to_string())?;
     let options = ConnectOptions { timeout: target.limits.step, ..ConnectOptions::default() };
     let connection = wire::connect(&tls, origin.addr, &origin.server_name, options).await;
-    let mut connection = connection.map_err(|e| format!("{}: {}", origin.addr, hint(&e)))?;
+    let failed = |e: WireError| format!("{}: {}", origin.addr, world.told(&hint(&e)));
+    let mut connection = connection.map_err(failed)?;
     let answered = connection.send(OutgoingRequest {
         method: "GET".to_owned(),
         authority: origin.authority.clone(),
@@ -189,7 +190,7 @@ async fn greeted(world: &World, target: &Target, transport: Transport) -> Result
         body: bytes::Bytes::new(),
         trailers: Vec::new(),
     });
-    let answered = answered.await.map_err(|e| format!("{}: {}", origin.addr, hint(&e)));
+    let answered = answered.await.map_err(failed);
     // What it said counts, not how it ends.
     let _ = connection.close(How::Notify).await;
     answered.map(|answer| Greeting { date: answer.fields.iter().find(|(name, _)| name == "date").and_then(date) })

@@ -10,12 +10,13 @@ use std::{
 use ekmcheck_forge::pki::Identity;
 use tokio::{
     io::AsyncReadExt as _,
-    process::Command,
+    process::{ChildStderr, Command},
     sync::Mutex,
+    task::JoinHandle,
     time::{Instant, timeout},
 };
 
-use crate::children::Leash;
+use crate::{children::Leash, secrets::Secrets};
 
 /// The longest token that is taken, in octets: more than any server takes in a field.
 const LONGEST: u64 = 16 * 1024;
@@ -23,6 +24,9 @@ const LONGEST: u64 = 16 * 1024;
 const LIMIT: Duration = Duration::from_secs(20);
 /// How long a token is used again: short enough for the lifetimes that authorization servers give.
 const KEPT: Duration = Duration::from_secs(30);
+/// How many octets of its standard error are kept, and how long its end is waited for.
+const COMPLAINT: usize = 1024;
+const ENDING: Duration = Duration::from_millis(500);
 
 /// A command that gets access tokens from the subject's own authorization server.
 #[derive(Debug)]
@@ -77,10 +81,12 @@ impl TokenCommand {
     async fn ask(&self, program: &str, arguments: &[String]) -> Result<String, String> {
         let mut command = Command::new(program);
         command.args(arguments).current_dir(&self.directory).kill_on_drop(true);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        // It may write on standard error what nobody should see, and what would steer a terminal.
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         // Whatever it started ends with it, at its end or at ours.
         let (mut child, _leash) = Leash::start(&mut command)
             .map_err(|e| format!("cannot be started in {}: {e}", self.directory.display()))?;
+        let complaint = child.stderr.take().map(listen);
         let mut text = Vec::new();
         if let Some(stdout) = child.stdout.take() {
             stdout.take(LONGEST + 1).read_to_end(&mut text).await.map_err(|e| e.to_string())?;
@@ -90,10 +96,39 @@ impl TokenCommand {
         }
         let status = child.wait().await.map_err(|e| e.to_string())?;
         if !status.success() {
-            return Err(format!("ended with {status}"));
+            let complaint = match complaint {
+                Some(complaint) => heard(complaint).await,
+                None => String::new(),
+            };
+            return Err(format!("ended with {status}{complaint}"));
         }
         token_in(&text)
     }
+}
+
+/// Takes what a command writes to standard error, so that it never waits for a reader; the end of it is kept.
+fn listen(mut stderr: ChildStderr) -> JoinHandle<Vec<u8>> {
+    tokio::spawn(async move {
+        let (mut end, mut octets) = (Vec::new(), [0; 4096]);
+        while let Ok(count @ 1..) = stderr.read(&mut octets).await {
+            end.extend_from_slice(octets.get(..count).unwrap_or_default());
+            end.drain(..end.len().saturating_sub(COMPLAINT));
+        }
+        end
+    })
+}
+
+/// What a command that failed wrote last, on one line and without what has the form of a token.
+async fn heard(mut listening: JoinHandle<Vec<u8>>) -> String {
+    // A child of the command may hold the stream open.
+    let Ok(Ok(said)) = timeout(ENDING, &mut listening).await else {
+        listening.abort();
+        return String::new();
+    };
+    let said = String::from_utf8_lossy(&said);
+    let lines: Vec<&str> = said.lines().filter(|line| !line.trim().is_empty()).collect();
+    let last = lines.get(lines.len().saturating_sub(3)..).unwrap_or_default().join(" | ");
+    if last.is_empty() { last } else { format!("; it wrote: {}", Secrets::default().told(&last)) }
 }
 
 /// The one token that was written (`b64token`, RFC 6750 section 2.1).

@@ -279,13 +279,15 @@ async fn unit(
             }
         };
         let since = Instant::now();
-        transcripts.push(match &plan.subject {
+        let mut transcript = match &plan.subject {
             Subject::Network(_) => undisturbed(|| Reading::now(&world.clock, since), bounded)
                 .await
                 .unwrap_or_else(|seconds| broken(format!("this machine's clock was moved by {seconds} s"))),
             // It has a clock of its own, which the machine's does not move.
             _ => bounded().await,
-        });
+        };
+        world.secrets.hide_in(&mut transcript);
+        transcripts.push(transcript);
         drop(connections);
     }
     Played { outcome: judge(case, &plan.ledger, transport, &transcripts), transcripts }

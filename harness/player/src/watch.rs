@@ -7,8 +7,8 @@ use std::{
 };
 
 use ekmcheck_suite::{
-    adapter::bounded,
     case::Transport,
+    inert::bounded,
     transcript::{Event, Reaction, Transcript},
 };
 

@@ -15,7 +15,7 @@ use ekmcheck_forge::{
 };
 pub use ekmcheck_parties::clock::Clock;
 use ekmcheck_parties::{
-    resource::exporter_requests,
+    resource::{exporter_requests, exporters_of},
     signer::HandshakeKey,
     wire::{
         self, Alpn, ClientSettings, ClientTls, ExporterRequest, Habit, Prepared, PrivateKey, ServerConfig, Version,
@@ -28,7 +28,7 @@ use ekmcheck_suite::{
 };
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 
-use crate::{keylog::KeyLogFile, pace::Pace, tap::Tap};
+use crate::{keylog::KeyLogFile, pace::Pace, secrets::Secrets, tap::Tap};
 
 /// Why a world could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +53,8 @@ pub struct World {
     servers: Mutex<HashMap<(Habit, ClientCa), Arc<Prepared>>>,
     clients: Mutex<HashMap<ClientKey, Arc<ClientTls>>>,
     pub(crate) controls: Controls,
+    /// What a subject was sent, or knows, and must not have the harness repeat.
+    pub(crate) secrets: Arc<Secrets>,
 }
 
 /// How plays are watched and bounded; by default not at all.
@@ -137,6 +139,7 @@ impl World {
             servers: Mutex::default(),
             clients: Mutex::default(),
             controls: Controls::default(),
+            secrets: Arc::default(),
         }
     }
 
@@ -144,6 +147,13 @@ impl World {
     #[must_use]
     pub fn with(self, controls: Controls) -> Self {
         Self { controls, ..self }
+    }
+
+    /// What a subject said outside of an answer, as it may be repeated: with fingerprints in the place of tokens, proofs
+    /// and exporter values of this run, inert and on one line.
+    #[must_use]
+    pub fn told(&self, said: &str) -> String {
+        self.secrets.told(said)
     }
 
     /// The time, in Unix seconds.
@@ -213,6 +223,8 @@ impl World {
             resumption: false,
             exporters: exporters.to_vec(),
         })?;
+        let secrets = self.secrets.clone();
+        let client = client.witnessed_by(Arc::new(move |established| secrets.glimpse(&exporters_of(established))));
         Ok((server, client))
     }
 
@@ -255,6 +267,8 @@ impl World {
             Some(log) => made.logging_to(log.clone()),
             None => made,
         };
+        let secrets = self.secrets.clone();
+        let made = made.witnessed_by(Arc::new(move |established| secrets.know_exporters(&exporters_of(established))));
         clients.insert(key.clone(), made.clone());
         Ok(made)
     }

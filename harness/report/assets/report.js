@@ -233,11 +233,16 @@
 
   // ---- the address ----
 
+  /** Words of an address are whose it is that wrote the link: as inert as those of a subject. */
+  function inert(words) {
+    return words.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\p{Noncharacter_Code_Point}]/gu, "\ufffd");
+  }
+
   function route() {
     const [path, query] = location.hash.replace(/^#\/?/, "").split("?");
     let parts;
     try {
-      parts = path.split("/").map(decodeURIComponent);
+      parts = path.split("/").map((part) => inert(decodeURIComponent(part)));
     } catch {
       parts = ["summary"];
     }
@@ -245,7 +250,7 @@
     const view = views.includes(parts[0]) ? parts[0] : "summary";
     for (const name of views) $(name).hidden = name !== view;
     document.querySelector(".lead").classList.toggle("small", view !== "summary");
-    if (view === "cases") list(Object.fromEntries(new URLSearchParams(query ?? "")));
+    if (view === "cases") list(Object.fromEntries([...new URLSearchParams(query ?? "")].map(([name, value]) => [name, inert(value)])));
     if (view === "case") showCase(parts.slice(1, parts.length > 2 ? -1 : undefined).join("/"), parts.length > 2 ? parts.at(-1) : undefined);
     for (const a of document.querySelectorAll("nav a")) {
       const here = a.dataset.view === view || (view === "case" && a.dataset.view === "cases");

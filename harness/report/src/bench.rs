@@ -7,10 +7,9 @@ use std::fmt::Write as _;
 use ekmcheck_suite::{
     bench::{Bench, LEAST_BY_BEARER, MOST_DEVIATION, Point, Scheme},
     case::Transport,
+    inert::{code, inert, prose},
 };
 use maud::{DOCTYPE, PreEscaped, html};
-
-use crate::inert;
 
 /// The page: the floors, what was measured, where the lines cross, what the floors predict.
 #[must_use]
@@ -23,11 +22,12 @@ pub fn bench(bench: &Bench) -> String {
 
 fn write(out: &mut String, bench: &Bench) -> std::fmt::Result {
     let Bench { floors, turns, at_once, cores, octets: (token, proof), .. } = bench;
-    writeln!(out, "# What requests cost on {}\n", inert(&bench.subject))?;
+    writeln!(out, "# What requests cost on {}\n", code(&bench.subject))?;
     writeln!(
         out,
         "ekmcheck {}, {}; {turns} turns, {at_once} connections at once, {cores} processors; token of {token} octets, proof of {proof}.\n",
-        bench.ekmcheck, bench.draft
+        prose(&bench.ekmcheck),
+        prose(&bench.draft)
     )?;
     writeln!(
         out,
@@ -39,10 +39,10 @@ fn write(out: &mut String, bench: &Bench) -> std::fmt::Result {
         "Times are medians, in µs of processor time a request, handshakes and proofs included; requests a second are those of one processor that is client and server, or by the clock where the server is elsewhere.\n"
     )?;
     for (scheme, why) in &bench.left_out {
-        writeln!(out, "Left out: {}, which the subject does not take ({}).\n", scheme.name(), inert(why))?;
+        writeln!(out, "Left out: {}, which the subject does not take ({}).\n", scheme.name(), code(why))?;
     }
     if let Some(why) = &bench.unfinished {
-        writeln!(out, "**Not everything that was asked for was measured: {}.**\n", inert(why))?;
+        writeln!(out, "**Not everything that was asked for was measured:** {}.\n", code(why))?;
     }
     for transport in bench.transports() {
         writeln!(out, "## {}\n", transport.name())?;

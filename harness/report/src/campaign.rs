@@ -5,9 +5,12 @@ mod sarif;
 
 use std::fmt::Write as _;
 
-use ekmcheck_suite::campaign::{Campaign, Weight};
+use ekmcheck_suite::{
+    campaign::{Campaign, Example, Weight},
+    inert::{code, prose},
+};
 
-use crate::{ReportFault, inert};
+use crate::{ReportFault, json::line};
 
 /// A page in HTML, which loads nothing and runs nothing: what was done, what was found, how the number of behaviours grew.
 #[must_use]
@@ -42,9 +45,9 @@ fn write(out: &mut String, done: &Campaign) -> std::fmt::Result {
         done.end(),
         done.seed,
         done.shard.map(|(part, parts)| format!(", part {part} of {parts}")).unwrap_or_default(),
-        done.ekmcheck,
-        done.draft,
-        if done.machine.is_empty() { String::new() } else { format!(", {}", inert(&done.machine)) },
+        prose(&done.ekmcheck),
+        prose(&done.draft),
+        if done.machine.is_empty() { String::new() } else { format!(", {}", prose(&done.machine)) },
     )?;
     let incomplete = if done.is_whole() { "" } else { " **Incomplete.**" };
     writeln!(out, "{violations} findings against a MUST, {others} others.{incomplete}\n")?;
@@ -63,7 +66,7 @@ fn write(out: &mut String, done: &Campaign) -> std::fmt::Result {
                 example.at_request,
                 code(&example.expected),
                 code(&example.seen),
-                code(&example.mutations["mutations"].to_string())
+                code(&changes(example))
             )?;
         }
     }
@@ -77,7 +80,7 @@ fn write(out: &mut String, done: &Campaign) -> std::fmt::Result {
     Ok(())
 }
 
-/// Between back quotes, where nothing is markup; a cell has no bar.
-fn code(text: &str) -> String {
-    format!("`{}`", inert(text).replace(['`', '|'], "\u{fffd}"))
+/// The changes to a right request, on one line.
+fn changes(example: &Example) -> String {
+    line(&example.mutations["mutations"]).unwrap_or_default()
 }

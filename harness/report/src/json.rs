@@ -3,17 +3,16 @@
 
 use std::io::{self, Write};
 
+use ekmcheck_suite::inert::steers;
 use serde::Serialize;
 use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter, Serializer};
-
-use crate::words::steers;
 
 /// On one line, without a newline at its end.
 ///
 /// # Errors
 /// For a value that JSON cannot hold.
 pub fn line(value: &impl Serialize) -> Result<String, serde_json::Error> {
-    written(value, Inert(CompactFormatter))
+    written(value, Inert(CompactFormatter, also_in_pages))
 }
 
 /// Indented, with a newline at its end.
@@ -21,7 +20,20 @@ pub fn line(value: &impl Serialize) -> Result<String, serde_json::Error> {
 /// # Errors
 /// For a value that JSON cannot hold.
 pub fn pretty(value: &impl Serialize) -> Result<String, serde_json::Error> {
-    Ok(written(value, Inert(PrettyFormatter::new()))? + "\n")
+    Ok(written(value, Inert(PrettyFormatter::new(), also_in_pages))? + "\n")
+}
+
+/// Indented, with a newline at its end, for a terminal or a file: only what would steer is written as `\u…`.
+///
+/// # Errors
+/// For a value that JSON cannot hold.
+pub fn readable(value: &impl Serialize) -> Result<String, serde_json::Error> {
+    Ok(written(value, Inert(PrettyFormatter::new(), steers))? + "\n")
+}
+
+/// Whether a character steers a terminal, or means something to HTML.
+fn also_in_pages(c: char) -> bool {
+    matches!(c, '<' | '>' | '&') || steers(c)
 }
 
 fn written(value: &impl Serialize, formatter: impl Formatter) -> Result<String, serde_json::Error> {
@@ -30,13 +42,13 @@ fn written(value: &impl Serialize, formatter: impl Formatter) -> Result<String, 
     String::from_utf8(out).map_err(serde::ser::Error::custom)
 }
 
-/// Escapes more than JSON asks for, and leaves the rest to another formatter.
-struct Inert<F>(F);
+/// Escapes more than JSON asks for, by the second, and leaves the rest to another formatter.
+struct Inert<F>(F, fn(char) -> bool);
 
 impl<F: Formatter> Formatter for Inert<F> {
     fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
         let mut rest = fragment;
-        while let Some(at) = rest.find(|c| matches!(c, '<' | '>' | '&') || steers(c)) {
+        while let Some(at) = rest.find(self.1) {
             let (plain, tail) = rest.split_at(at);
             self.0.write_string_fragment(writer, plain)?;
             let mut tail = tail.chars();
@@ -101,6 +113,9 @@ mod tests {
             assert!(!text.contains(|c| matches!(c, '<' | '>' | '&') || steers(c) && c != '\n'), "{text}");
             assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
         }
+        let text = readable(&value).unwrap();
+        assert!(!text.contains(|c| steers(c) && c != '\n') && text.contains("</script>"), "{text}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
         let plain = serde_json::json!({"a": [1, {"b": []}]});
         assert_eq!(pretty(&plain).unwrap(), serde_json::to_string_pretty(&plain).unwrap() + "\n");
     }

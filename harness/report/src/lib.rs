@@ -1,6 +1,6 @@
 //! The reports that people and machines read, all made of one result. Pure: values in, texts out.
 //!
-//! Every format is a view of a [`Material`], which makes a subject's words inert before anything is made of them: what
+//! Every format is a view of a [`Material`], which makes the words of subjects and files inert before anything is made of them: what
 //! would steer a terminal, reorder a line or hide in it is replaced there, once. Each format then escapes by a library
 //! (maud for HTML and SVG, quick-junit for XML, serde_json for JSON).
 
@@ -19,6 +19,7 @@ mod words;
 use ekmcheck_suite::{
     ambiguity::{self, Register},
     case::{Case, Transport},
+    inert::inert_copy,
     outcome::Verdict,
     report::{Conclusion, Report},
     requirement::Ledger,
@@ -26,7 +27,7 @@ use ekmcheck_suite::{
 };
 
 pub use bench::{bench, bench_page, break_even_chart, cost_chart};
-pub use words::{again, inert};
+pub use words::again;
 
 /// What went wrong in making a report; always the harness's fault.
 #[derive(Debug, thiserror::Error)]
@@ -44,35 +45,35 @@ pub enum ReportFault {
 pub struct Material<'a> {
     report: Report,
     transcripts: Vec<&'a Transcript>,
-    ledger: &'a Ledger,
-    register: &'a Register,
-    cases: &'a [Case],
+    ledger: Ledger,
+    register: Register,
+    cases: Vec<Case>,
     strict: bool,
 }
 
 impl<'a> Material<'a> {
     /// Takes a result with what was due (`ledger`, `register`, `cases`: all there are, not only those of the run).
     /// `transcripts` may be of some of its cases or of none. `strict`: warnings count as violations.
-    #[must_use]
+    ///
+    /// # Errors
+    /// [`ReportFault`], which no result is known to cause.
     pub fn new(
         report: &Report,
         transcripts: impl IntoIterator<Item = &'a Transcript>,
-        ledger: &'a Ledger,
-        register: &'a Register,
-        cases: &'a [Case],
+        ledger: &Ledger,
+        register: &Register,
+        cases: &[Case],
         strict: bool,
-    ) -> Self {
-        let mut report = report.clone();
-        report.subject = inert(&report.subject);
-        // Its last words may be of many lines.
-        report.unfinished = report.unfinished.map(|why| inert(&why.replace('\n', " ")));
-        for outcome in &mut report.cases {
-            let reasons = outcome.requirements.iter_mut().filter_map(|r| r.reason.as_mut());
-            for words in [&mut outcome.seen, &mut outcome.reason, &mut outcome.expected].into_iter().chain(reasons) {
-                *words = inert(words);
-            }
-        }
-        Self { report, transcripts: transcripts.into_iter().collect(), ledger, register, cases, strict }
+    ) -> Result<Self, ReportFault> {
+        Ok(Self {
+            report: inert_copy(report)?,
+            // Made inert with what becomes of them: most are left out.
+            transcripts: transcripts.into_iter().collect(),
+            ledger: inert_copy(ledger)?,
+            register: inert_copy(register)?,
+            cases: cases.iter().map(inert_copy).collect::<Result<_, _>>()?,
+            strict,
+        })
     }
 
     /// Makes one of the formats.
@@ -87,7 +88,7 @@ impl<'a> Material<'a> {
             ReportFormat::Ctrf => ctrf::json(self),
             ReportFormat::Sarif => sarif::json(self),
             ReportFormat::Badge => Ok(badge::svg(self)),
-            ReportFormat::Ambiguities => Ok(ambiguity::page(self.register, std::slice::from_ref(&self.report))),
+            ReportFormat::Ambiguities => Ok(ambiguity::page(&self.register, std::slice::from_ref(&self.report))),
         }
     }
 
@@ -102,7 +103,7 @@ impl<'a> Material<'a> {
     }
 
     /// A case, if it is known here.
-    fn case(&self, id: &str) -> Option<&'a Case> {
+    fn case(&self, id: &str) -> Option<&Case> {
         // They are in the order of their ids.
         let found = self.cases.binary_search_by(|c| c.id.as_str().cmp(id));
         found.ok().and_then(|at| self.cases.get(at))

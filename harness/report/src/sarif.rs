@@ -100,7 +100,7 @@ fn result(material: &Material<'_>, group: &Group<'_>, same: &Same<'_>, index: us
     let plain = |text: &str| text.replace('[', "(").replace(']', ")");
     let text = format!(
         "{}: {}. Expected {}; seen {} on {transports}. Again: {}",
-        outcome.title,
+        plain(&outcome.title),
         plain(same.reason),
         plain(&outcome.expected),
         plain(&outcome.seen),
@@ -126,6 +126,12 @@ fn result(material: &Material<'_>, group: &Group<'_>, same: &Same<'_>, index: us
 
 /// Ids are paths: `rs.exporter.zero` is `scenarios/resource-server/exporter/zero.json`.
 fn case_file(id: &str) -> String {
-    let path = id.strip_prefix("rs.").unwrap_or(id).replace('.', "/");
-    format!("scenarios/resource-server/{path}.json")
+    let path = id.strip_prefix("rs.").unwrap_or(id).bytes();
+    // What is no id of ours stays a path below that folder (RFC 3986 section 2.1).
+    let in_path = |octet: u8| match octet {
+        b'.' => "/".to_owned(),
+        octet if octet.is_ascii_alphanumeric() || b"-_".contains(&octet) => char::from(octet).to_string(),
+        octet => format!("%{octet:02X}"),
+    };
+    format!("scenarios/resource-server/{}.json", path.map(in_path).collect::<String>())
 }

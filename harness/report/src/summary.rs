@@ -2,7 +2,11 @@
 
 use std::fmt::Write as _;
 
-use ekmcheck_suite::{ambiguity::code, outcome::Verdict, report::Conclusion};
+use ekmcheck_suite::{
+    inert::{code, prose},
+    outcome::Verdict,
+    report::Conclusion,
+};
 
 use crate::{Material, again, groups, words};
 
@@ -36,8 +40,8 @@ fn write(out: &mut String, material: &Material<'_>) -> std::fmt::Result {
         out,
         "Subject {}, ekmcheck {}, {}, transports {}.\n",
         code(&report.subject),
-        report.ekmcheck,
-        report.draft,
+        prose(&report.ekmcheck),
+        prose(&report.draft),
         material.transports().join(" ")
     )?;
     writeln!(out, "| | passed / judged |\n|---|---:|")?;
@@ -78,7 +82,7 @@ fn deviations(out: &mut String, material: &Material<'_>, verdict: Verdict, title
     }
     for group in groups.iter().take(REQUIREMENTS) {
         let (clause, text) = group.requirement.map_or(("", ""), |r| (r.clause.as_str(), r.text.as_str()));
-        writeln!(out, "\n**{}** ({clause}): {text}\n", code(group.id))?;
+        writeln!(out, "\n**{}** ({}): {}\n", code(group.id), prose(clause), prose(text))?;
         for same in group.cases.iter().take(CASES) {
             let Some(outcome) = same.outcome() else { continue };
             writeln!(out, "- {} on {}", code(&outcome.id), same.transports().join(" "))?;

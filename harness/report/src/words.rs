@@ -1,37 +1,11 @@
-//! Words: what a subject says made inert, what a verdict is called, the line that plays a case again.
+//! Words: what a verdict is called, the line that plays a case again.
 
 use ekmcheck_suite::{
     case::{Basis, Level},
+    inert::inert,
     outcome::{Outcome, Verdict},
     report::{Conclusion, DRAFT, Report},
 };
-use serde_json::Value;
-
-/// Whether a character would steer a terminal, turn the direction of a line, stand in it unseen, or is none (XML and
-/// HTML refuse those whose number ends with FFFE or FFFF).
-pub(crate) fn steers(c: char) -> bool {
-    c.is_control()
-        || u32::from(c) & 0xfffe == 0xfffe
-        || matches!(c,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{feff}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{fdd0}'..='\u{fdef}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-}
-
-/// A subject's words with each character that does more than stand there replaced by U+FFFD.
-#[must_use]
-pub fn inert(text: &str) -> String {
-    text.chars().map(|c| if steers(c) { '\u{fffd}' } else { c }).collect()
-}
-
-/// The same for all strings within a value.
-pub(crate) fn inert_value(value: &mut Value) {
-    match value {
-        Value::String(text) if text.contains(steers) => *text = inert(text),
-        Value::Array(items) => items.iter_mut().for_each(inert_value),
-        Value::Object(members) => members.values_mut().for_each(inert_value),
-        _ => {}
-    }
-}
 
 /// The line that plays a case again, for a POSIX shell.
 #[must_use]
@@ -149,18 +123,6 @@ pub(crate) fn started(report: &Report) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn words_that_steer_are_replaced_and_others_are_kept() {
-        assert_eq!(
-            inert("a\u{1b}[31m\u{9b}b\r\n\u{202e}c\u{200b}\u{e0041}"),
-            "a\u{fffd}[31m\u{fffd}b\u{fffd}\u{fffd}\u{fffd}c\u{fffd}\u{fffd}"
-        );
-        assert_eq!(inert("<script>é漢字 🙂</script>"), "<script>é漢字 🙂</script>");
-        let mut value = serde_json::json!({"a": ["\u{7}", 1, null]});
-        inert_value(&mut value);
-        assert_eq!(value, serde_json::json!({"a": ["\u{fffd}", 1, null]}));
-    }
 
     #[test]
     fn clauses_have_addresses() {

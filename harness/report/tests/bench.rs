@@ -34,8 +34,13 @@ fn done(loads: &[u32]) -> Bench {
 fn the_page_says_what_is_not_kept() {
     let page = bench(&done(&[1, 10, 1_000]));
     assert!(page.contains("- not kept: tls13-h1: 0.900 of the throughput of bearer"), "{page}");
-    assert!(page.contains("asked for was measured: no "), "{page}");
-    assert!(page.contains("Left out: dpop") && !page.contains('\u{202e}'), "{page}");
+    assert!(page.contains("asked for was measured:** `no <answer>\u{fffd}`"), "{page}");
+    assert!(
+        page.contains("# What requests cost on `a \u{fffd}<script>`")
+            && page.contains("Left out: dpop")
+            && !page.contains('\u{202e}'),
+        "{page}"
+    );
 }
 
 #[test]

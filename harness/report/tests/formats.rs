@@ -9,10 +9,11 @@
 
 use std::time::Instant;
 
-use ekmcheck_report::{Material, ReportFormat, inert};
+use ekmcheck_report::{Material, ReportFormat};
 use ekmcheck_suite::{
     ambiguity::Register,
     case::{Basis, Level, Role, Transport},
+    inert::inert,
     outcome::{Outcome, RequirementVerdict, Verdict},
     report::{Cost, Report},
     requirement::Ledger,
@@ -115,7 +116,7 @@ fn transcript(case: &str, words: &str) -> Transcript {
 
 fn render(report: &Report, transcripts: &[Transcript], strict: bool, format: ReportFormat) -> String {
     let (ledger, register) = (ledger(), register());
-    Material::new(report, transcripts, &ledger, &register, &[], strict).render(format).unwrap()
+    Material::new(report, transcripts, &ledger, &register, &[], strict).unwrap().render(format).unwrap()
 }
 
 #[track_caller]

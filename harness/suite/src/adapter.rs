@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::{
     case::{Case, Expect, Refused, Transport},
+    inert::{bounded, inert},
     vector::{Inputs, Vector, Verdict, Window},
 };
 
@@ -122,7 +123,7 @@ impl Answer {
     /// # Errors
     /// What is wrong with the line, in a sentence for the adapter's author.
     pub fn read(line: &str) -> Result<Self, String> {
-        let value: Value = serde_json::from_str(line).map_err(|e| format!("no JSON: {e}"))?;
+        let value: Value = serde_json::from_str(line).map_err(|e| inert(&format!("no JSON: {e}")))?;
         let Value::Object(members) = &value else { return Err("JSON, but no object".to_owned()) };
         if members.contains_key("command") {
             return Err("it has a \"command\", as if it were the request sent back".to_owned());
@@ -130,7 +131,7 @@ impl Answer {
         if !members.contains_key("answer") {
             return Err("no \"answer\" in it: one of hello, accept, refuse, unsupported".to_owned());
         }
-        let answer: Self = serde_json::from_value(value).map_err(|e| e.to_string())?;
+        let answer: Self = serde_json::from_value(value).map_err(|e| inert(&e.to_string()))?;
         Ok(match answer {
             Self::Hello { id, name, version, language, library, features } => Self::Hello {
                 id,
@@ -159,12 +160,6 @@ impl Answer {
             }
         }
     }
-}
-
-/// At most so many characters, control characters replaced: an adapter may be hostile, or pass on what was in a proof.
-#[must_use]
-pub fn bounded(text: &str, most: usize) -> String {
-    text.chars().take(most).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 /// A vector as reports and selections see cases. It cannot be played as one.

@@ -6,7 +6,12 @@ use std::fmt::Write as _;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{case::Case, outcome::Outcome, report::Report};
+use crate::{
+    case::Case,
+    inert::{code, prose},
+    outcome::Outcome,
+    report::Report,
+};
 
 /// A question that the draft leaves open.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -78,7 +83,7 @@ pub fn page(register: &Register, reports: &[Report]) -> String {
 }
 
 fn write_page(out: &mut String, register: &Register, reports: &[Report]) -> std::fmt::Result {
-    writeln!(out, "# Where {} can be read in more than one way\n", register.draft)?;
+    writeln!(out, "# Where {} can be read in more than one way\n", prose(&register.draft))?;
     writeln!(
         out,
         "{} questions. Whatever a subject does about them is recorded and never counted as a violation by itself.",
@@ -90,21 +95,21 @@ fn write_page(out: &mut String, register: &Register, reports: &[Report]) -> std:
             out,
             "\nSubject {}: ekmcheck {}, transports {}.",
             code(&report.subject),
-            report.ekmcheck,
+            prose(&report.ekmcheck),
             transports.join(", ")
         )?;
     }
     for ambiguity in &register.ambiguities {
-        writeln!(out, "\n## {}: {}\n", ambiguity.id, ambiguity.question)?;
-        writeln!(out, "Clause {}; concerns {}.\n", ambiguity.clause, ambiguity.roles.join(", "))?;
+        writeln!(out, "\n## {}: {}\n", prose(&ambiguity.id), prose(&ambiguity.question))?;
+        writeln!(out, "Clause {}; concerns {}.\n", prose(&ambiguity.clause), prose(&ambiguity.roles.join(", ")))?;
         writeln!(out, "Readings that can be defended:\n")?;
         for reading in &ambiguity.readings {
-            writeln!(out, "- {reading}")?;
+            writeln!(out, "- {}", prose(reading))?;
         }
-        writeln!(out, "\nThe reference: {}\n", ambiguity.reference)?;
-        writeln!(out, "Would be settled by: {}", ambiguity.settled_by)?;
+        writeln!(out, "\nThe reference: {}\n", prose(&ambiguity.reference))?;
+        writeln!(out, "Would be settled by: {}", prose(&ambiguity.settled_by))?;
         if let Some(why) = &ambiguity.unobserved {
-            writeln!(out, "\nNot observed: {why}")?;
+            writeln!(out, "\nNot observed: {}", prose(why))?;
         }
         for report in reports {
             observed(out, &ambiguity.id, report)?;
@@ -135,36 +140,12 @@ fn observed(out: &mut String, id: &str, report: &Report) -> std::fmt::Result {
         writeln!(
             out,
             "| {} | {} | {} | {} | {} |",
-            outcome.id,
-            outcome.title,
+            prose(&outcome.id),
+            prose(&outcome.title),
             if transports.len() == report.transports.len() { "all".to_owned() } else { transports.join(" ") },
             code(&outcome.seen),
             outcome.verdict.name()
         )?;
     }
     Ok(())
-}
-
-/// A subject's words as a code span: they are not read as Markdown or HTML, and stay within their cell.
-#[must_use]
-pub fn code(text: &str) -> String {
-    let safe = |c: char| match c {
-        '`' | '|' => '\'',
-        c if c.is_control() => '\u{fffd}',
-        c => c,
-    };
-    // Two backticks with nothing between them would begin a span that ends anywhere.
-    let text = if text.is_empty() { " " } else { text };
-    format!("`{}`", text.chars().map(safe).collect::<String>())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_of_a_subject_stay_within_their_cell() {
-        assert_eq!(code("a`|b\nc"), "`a''b\u{fffd}c`");
-        assert_eq!(code(""), "` `");
-    }
 }

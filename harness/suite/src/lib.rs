@@ -3,7 +3,7 @@
 //! [`case`] and [`play`] are the format of a case file, [`transcript`] is what the player records, [`judge`] turns both
 //! into an [`outcome`] ([`reaction`] says what an answer amounts to), [`report`] counts and prints. [`requirement`] is the ledger,
 //! [`ambiguity`] the register of what the draft leaves open. [`vector`] is a case for a library, and [`adapter`] how one in
-//! another language is asked.
+//! another language is asked. [`inert`] is what everybody's words go through before they are shown.
 
 pub mod adapter;
 pub mod ambiguity;
@@ -12,6 +12,7 @@ pub mod campaign;
 pub mod case;
 pub mod challenge;
 pub mod dialect;
+pub mod inert;
 pub mod judge;
 pub mod load;
 pub mod outcome;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ekmcheck_player::adapter::{Asker, Launch, WRONG, right_proofs};
 use ekmcheck_suite::{
     adapter::{Answer, Told},
-    report::plain,
+    inert::inert,
     vector::Vector,
 };
 
@@ -32,7 +32,7 @@ pub(crate) fn check(command: &str, launch: &Launch, all: &[Vector]) -> Result<u8
         return Err(Trouble::Incomplete("interrupted; not everything was looked at".to_owned()));
     }
     let again = shlex::try_quote(command).map(|q| q.into_owned()).unwrap_or_default();
-    let (text, well) = planned::told(&findings, &format!("ekmcheck run --adapter {}", plain(&again)));
+    let (text, well) = planned::told(&findings, &format!("ekmcheck run --adapter {}", inert(&again)));
     print(&text);
     Ok(if well { 0 } else { USAGE })
 }

@@ -9,16 +9,16 @@ use ekmcheck_player::{campaign, vectors};
 use ekmcheck_report::campaign::{html, markdown, sarif};
 use ekmcheck_suite::{
     campaign::{Campaign, Weight, times},
-    report::{Style, plain},
+    inert::inert,
+    report::Style,
 };
 
 use super::{read, status};
 use crate::{
     Trouble,
     args::{Format, MergeArgs},
-    print,
-    run::{self, COLOURS},
-    scenarios,
+    print, run, scenarios,
+    terminal::COLOURS,
 };
 
 /// The file that everything else is made of.
@@ -102,29 +102,34 @@ fn merged(args: &MergeArgs) -> Result<u8, Trouble> {
     let path = save(&args.report, &whole)?;
     match args.format {
         Format::Json => print(&run::json(&whole)?),
-        Format::Human => print(&told(&whole, &path, COLOURS)),
+        Format::Human => print(&told(&whole, &path, *COLOURS)),
     }
     Ok(status(&whole))
 }
 
 /// The campaign for a terminal.
 pub(super) fn told(done: &Campaign, path: &Path, colours: Style) -> String {
-    let mut out = format!("subject: {}  seed: {}\n", plain(&done.subject), done.seed);
+    let mut out = format!("subject: {}  seed: {}\n", inert(&done.subject), done.seed);
     for finding in &done.findings {
         let (colour, word) = match finding.weight {
             Weight::Violation => (colours.bad, "violation"),
             Weight::Note => (colours.doubtful, "note     "),
         };
-        out.push_str(&format!("\n{colour}{word}{}  {}  seen {}\n", colours.reset, finding.id, times(finding.times)));
+        out.push_str(&format!(
+            "\n{colour}{word}{}  {}  seen {}\n",
+            colours.reset,
+            inert(&finding.id),
+            times(finding.times)
+        ));
         if let Some(example) = finding.examples.first() {
             out.push_str(&format!(
                 "  on {} after {} requests{}\n    reference {}\n    subject   {}\n    changes   {}\n",
                 example.transport.name(),
                 example.at_request,
                 if example.warm { ", behind a right request" } else { "" },
-                plain(&example.expected),
-                plain(&example.seen),
-                plain(&example.mutations["mutations"].to_string()),
+                inert(&example.expected),
+                inert(&example.seen),
+                ekmcheck_report::json::line(&example.mutations["mutations"]).unwrap_or_default(),
             ));
         }
     }
@@ -141,7 +146,7 @@ pub(super) fn told(done: &Campaign, path: &Path, colours: Style) -> String {
     let shown = path.display().to_string();
     out.push_str(&format!("report: {shown}\n"));
     if !done.findings.is_empty() {
-        out.push_str(&format!("again:  {}\n", plain(&done.again(&shown))));
+        out.push_str(&format!("again:  {}\n", inert(&done.again(&shown))));
     }
     out
 }

@@ -56,7 +56,7 @@ fn holder(inodes: &[u64], but: &[u32]) -> Option<String> {
     let id =
         ids.find(|id| !but.contains(id) && sockets(*id).is_some_and(|own| inodes.iter().any(|i| own.contains(i))))?;
     let name = fs::read_to_string(format!("/proc/{id}/comm")).unwrap_or_default();
-    let name: String = name.trim_end().chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+    let name = ekmcheck_suite::inert::inert(name.trim_end());
     Some(format!("process {id} ({name})"))
 }
 

@@ -1,7 +1,10 @@
 //! A vector for people.
 
 use ekmcheck_player::vectors::replay;
-use ekmcheck_suite::vector::{ExporterAnswer, FLAGS, Vector, Verdict};
+use ekmcheck_suite::{
+    inert::steers,
+    vector::{ExporterAnswer, FLAGS, Vector, Verdict},
+};
 use serde_json::Value;
 
 use crate::Trouble;
@@ -85,7 +88,7 @@ fn printable(text: &str) -> String {
     let mut out: String = text
         .chars()
         .take(LONGEST)
-        .flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
+        .flat_map(|c| if steers(c) { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
         .collect();
     if text.chars().count() > LONGEST {
         out.push_str(&format!(" ... ({} octets)", text.len()));

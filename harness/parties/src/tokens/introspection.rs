@@ -106,8 +106,13 @@ fn read(path: &Path) -> std::io::Result<Vec<u8>> {
 /// Replaces a file at once, so that a reader finds the former or the new one.
 fn replace(path: &Path, octets: &[u8]) -> std::io::Result<()> {
     let new = path.with_extension("new");
+    // Whatever lies there is left from before, or a link that leads elsewhere.
+    match fs::remove_file(&new) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e),
+        _ => {}
+    }
     let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
+    options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(&new)?.write_all(octets)?;

@@ -1,5 +1,6 @@
 //! The client side of a TLS connection.
 
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -65,6 +66,28 @@ pub struct ClientTls {
     resumption: bool,
     version: Version,
     alpn: Alpn,
+    witness: Witness,
+}
+
+/// Who is told of each connection as soon as it exports values, before a word of the peer can come of it, the one with
+/// which it ends included.
+#[derive(Clone, Default)]
+pub(super) struct Witness(Option<Arc<Told>>);
+
+type Told = dyn Fn(&Established) + Send + Sync;
+
+impl Witness {
+    pub(super) fn see(&self, established: &Established) {
+        if let Some(told) = &self.0 {
+            told(established);
+        }
+    }
+}
+
+impl fmt::Debug for Witness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "Witness(..)" } else { "Witness" })
+    }
 }
 
 impl ClientTls {
@@ -123,7 +146,7 @@ impl ClientTls {
             Alpn::Http1 | Alpn::Http2 => None,
         };
         let ClientSettings { exporters, resumption, version, alpn, .. } = settings;
-        Ok(Arc::new(Self { config, quic, exporters, resumption, version, alpn }))
+        Ok(Arc::new(Self { config, quic, exporters, resumption, version, alpn, witness: Witness::default() }))
     }
 
     /// The same client, which has the secrets of its connections logged. Cheap.
@@ -133,7 +156,29 @@ impl ClientTls {
         config.key_log = log;
         let config = Arc::new(config);
         let quic = self.quic.as_ref().and_then(|_| quic::client_config(Arc::clone(&config)).ok());
-        Arc::new(Self { config, quic, exporters: self.exporters.clone(), ..*self })
+        Arc::new(Self {
+            config,
+            quic,
+            exporters: self.exporters.clone(),
+            resumption: self.resumption,
+            version: self.version,
+            alpn: self.alpn,
+            witness: self.witness.clone(),
+        })
+    }
+
+    /// The same client, which shows each of its connections as soon as their exporter values are known. Cheap.
+    #[must_use]
+    pub fn witnessed_by(&self, witness: Arc<dyn Fn(&Established) + Send + Sync>) -> Arc<Self> {
+        Arc::new(Self {
+            config: Arc::clone(&self.config),
+            quic: self.quic.clone(),
+            exporters: self.exporters.clone(),
+            resumption: self.resumption,
+            version: self.version,
+            alpn: self.alpn,
+            witness: Witness(Some(witness)),
+        })
     }
 
     /// The same client with no session remembered. Cheap.
@@ -146,7 +191,15 @@ impl ClientTls {
         let config = Arc::new(config);
         // What works with one store of sessions works with another.
         let quic = self.quic.as_ref().and_then(|_| quic::client_config(Arc::clone(&config)).ok());
-        Arc::new(Self { config, quic, exporters: self.exporters.clone(), ..*self })
+        Arc::new(Self {
+            config,
+            quic,
+            exporters: self.exporters.clone(),
+            resumption: self.resumption,
+            version: self.version,
+            alpn: self.alpn,
+            witness: self.witness.clone(),
+        })
     }
 }
 
@@ -243,7 +296,8 @@ async fn connected(
         return Err(WireError::Settings("only HTTP/1.1 can be raw".to_owned()));
     }
     if let Some(config) = &tls.quic {
-        let connected = quic::connect(config.clone(), &tls.exporters, addr, server_name, &options).await?;
+        let connected =
+            quic::connect(config.clone(), (&tls.exporters, &tls.witness), addr, server_name, &options).await?;
         return Ok(Connection::of_quic(connected, &options));
     }
     let deadline = Instant::now() + options.timeout;
@@ -266,6 +320,7 @@ async fn connected(
         false => Some(Established::of(stream.get_ref().1, &tls.exporters)?),
     };
     established.as_ref().map_or(Ok(()), |established| tls.agreed(established))?;
+    established.iter().for_each(|established| tls.witness.see(established));
 
     let stream = Rekeying::new(stream, &tls.exporters);
     let start = Connection::start(stream, established, local_addr, &options);

@@ -35,6 +35,7 @@ impl Actor<'_> {
         let name = send.token.as_deref().unwrap_or("token");
         if !self.credentials.has(name) {
             let token = tokens.token(client, name).await.map_err(Stop::Broken)?;
+            self.world.secrets.know(&token);
             self.credentials.take(name, token);
         }
         Ok(())

@@ -5,10 +5,12 @@ use ekmcheck_parties::wire::{self, OutgoingRequest, WireError};
 use ekmcheck_suite::transcript::{Answer, Reaction};
 
 use super::Stop;
-use crate::fingerprint::ekm_text;
+use crate::{fingerprint::ekm_text, secrets::Secrets};
 
 /// How many `WWW-Authenticate` fields of an answer are kept, and how many characters of each.
 const CHALLENGES: (usize, usize) = (32, 8192);
+/// How many octets of a field are looked at: what is longer than a few tokens is no challenge.
+const LONGEST_FIELD: usize = 1 << 14;
 
 /// A request that was made and not yet sent.
 pub(super) struct Ready {
@@ -48,26 +50,34 @@ pub(super) fn without_secrets(path: &str, made: &Made) -> String {
     secrets.fold(path.to_owned(), |path, (secret, name)| path.replace(secret, name))
 }
 
-/// Bounds what a subject says. With the reaction, whether the connection takes no more requests.
-pub(super) fn reaction(sent: &Ready, answer: Result<wire::Answer, WireError>) -> Result<(Reaction, bool), Stop> {
+/// Bounds what a subject says, and takes secrets out of it: before it is cut off, so that no part of one is left. With the
+/// reaction, whether the connection takes no more requests.
+pub(super) fn reaction(
+    secrets: &Secrets,
+    sent: &Ready,
+    answer: Result<wire::Answer, WireError>,
+) -> Result<(Reaction, bool), Stop> {
     match answer {
-        Ok(answer) => Ok((Reaction::Answer(kept(sent, &answer)), false)),
+        Ok(answer) => Ok((Reaction::Answer(kept(secrets, sent, &answer)), false)),
         Err(WireError::NotExpressible(what)) => Err(Stop::NotTestable(format!("cannot be sent: {what}"))),
         // What was to be spoken is not.
-        Err(error @ WireError::NotAgreed(_)) => Err(Stop::Broken(error.to_string())),
-        Err(WireError::NotProcessed { why, ended }) => Ok((Reaction::NotProcessed(why), ended)),
+        Err(error @ WireError::NotAgreed(_)) => Err(Stop::Broken(secrets.told(&error.to_string()))),
+        Err(WireError::NotProcessed { why, ended }) => Ok((Reaction::NotProcessed(secrets.told(&why)), ended)),
         Err(error @ WireError::Timeout(_)) => Ok((Reaction::Hung(error.to_string()), false)),
-        Err(error) => Ok((Reaction::Nothing(error.to_string()), false)),
+        Err(error) => Ok((Reaction::Nothing(secrets.told(&error.to_string())), false)),
     }
 }
 
 /// What is kept of an answer.
-fn kept(sent: &Ready, answer: &wire::Answer) -> Answer {
+fn kept(secrets: &Secrets, sent: &Ready, answer: &wire::Answer) -> Answer {
     let values = |wanted: &'static str| {
         answer.fields.iter().filter(move |(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value)
     };
-    // Field values are octets; Latin-1 keeps each visible to the judge of the challenge's syntax.
-    let text = |value: &Vec<u8>| value.iter().take(CHALLENGES.1).map(|b| char::from(*b)).collect::<String>();
+    let text = |value: &Vec<u8>| {
+        // Field values are octets; Latin-1 keeps each visible to the judge of the challenge's syntax.
+        let text: String = value.iter().take(LONGEST_FIELD).map(|b| char::from(*b)).collect();
+        secrets.hidden(&text).chars().take(CHALLENGES.1).collect::<String>()
+    };
     let texts = |wanted| values(wanted).take(CHALLENGES.0).map(text).collect();
     let challenges = || values("www-authenticate");
     let retry_after = values("retry-after").next().and_then(|value| str::from_utf8(value).ok()?.trim().parse().ok());

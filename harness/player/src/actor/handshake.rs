@@ -58,11 +58,12 @@ impl<'a> Actor<'a> {
 
     /// Writes down a connection whose handshake is over.
     pub(super) async fn connected(&mut self, name: &str) -> Result<(), Stop> {
-        let usual = self.transport;
+        let (usual, secrets) = (self.transport, self.world.secrets.clone());
         let link = self.link_mut(name)?;
         let Some(connection) = &mut link.connection else { return Ok(()) };
         let established = connection.finish().map_err(|e| Stop::Broken(format!("connect: {e}")))?;
         link.exporters = exporters_of(established);
+        secrets.know_exporters(&link.exporters);
         let event = Connected {
             name: name.to_owned(),
             number: link.number,

@@ -79,7 +79,7 @@ impl Actor<'_> {
         let mut answered = Vec::with_capacity(sends.len());
         for ((ready, heard), check) in ready.into_iter().zip(heard).zip(checks) {
             self.events.extend(heard.interim.into_iter().map(Event::Interim));
-            let (reaction, ended) = reaction(&ready, heard.answer)?;
+            let (reaction, ended) = reaction(&self.world.secrets, &ready, heard.answer)?;
             answered.push((ready, reaction, ended, check));
         }
         Ok(answered)

@@ -14,7 +14,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ekmcheck_suite::adapter::{Answer, LONGEST_ANSWER, bounded};
+use ekmcheck_suite::{
+    adapter::{Answer, LONGEST_ANSWER},
+    inert::bounded,
+};
 
 use crate::children::Group;
 

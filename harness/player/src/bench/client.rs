@@ -35,7 +35,7 @@ use http::{HeaderName, HeaderValue, header::AUTHORIZATION};
 use serde_json::json;
 
 use super::server::Known;
-use crate::{network::Origin, pace::Pace, world::World};
+use crate::{network::Origin, pace::Pace, secrets::Secrets, world::World};
 
 const METHOD: &str = "GET";
 const PATH: &str = "/api/resource";
@@ -65,6 +65,7 @@ pub(super) struct Client {
     ballast: HeaderValue,
     known: Known,
     now: i64,
+    secrets: Arc<Secrets>,
 }
 
 /// Any token, bound to one key.
@@ -153,6 +154,7 @@ impl Client {
             known: Arc::new(tokens.into_iter().collect::<HashMap<_, _>>()),
             ballast: HeaderValue::from_static(""),
             now,
+            secrets: world.secrets.clone(),
         };
         client.ballast = value(client.session_proof(0, &[0; 32]).ok_or("no signature")?)?;
         Ok(client)
@@ -257,8 +259,8 @@ impl Client {
                         body: Bytes::new(),
                         trailers: Vec::new(),
                     };
-                    let answer =
-                        line.connection.sender().send_with(request, &ready).await.map_err(|e| e.to_string())?;
+                    let answer = line.connection.sender().send_with(request, &ready).await;
+                    let answer = answer.map_err(|e| self.failed(&ready, &e))?;
                     if !(200..300).contains(&answer.status) {
                         return Err(format!("a right request is answered with {}", answer.status));
                     }
@@ -268,7 +270,7 @@ impl Client {
         for Line { connection, .. } in lines {
             // QUIC's own end takes a while on this side, for the peer's sake; dropping it tells the peer as well.
             if !connection.is_quic() {
-                connection.close(How::Fin).await.map_err(|e| e.to_string())?;
+                connection.close(How::Fin).await.map_err(|e| self.failed(&[], &e))?;
             }
         }
         Ok(())
@@ -276,7 +278,7 @@ impl Client {
 
     async fn connect(&self, origin: &Origin, users: usize) -> Result<Line, String> {
         let connected = wire::connect(&self.tls, origin.addr, &origin.server_name, ConnectOptions::default()).await;
-        let connection = connected.map_err(|e: WireError| e.to_string())?;
+        let connection = connected.map_err(|e| self.failed(&[], &e))?;
         let proofs = match connection.established().export(Exporters::RIGHT) {
             None => Vec::new(),
             Some(exporter) => {
@@ -285,6 +287,16 @@ impl Client {
             }
         };
         Ok(Line { connection, proofs })
+    }
+}
+
+impl Client {
+    /// What went wrong, as it may be told: a server may repeat in it what it got or what the connection exports. What is
+    /// secret is only looked up here, since nobody's measured time may go into it.
+    fn failed(&self, sent: &[(HeaderName, HeaderValue)], error: &WireError) -> String {
+        self.users.iter().for_each(|user| self.secrets.know(&user.token));
+        sent.iter().for_each(|(_, value)| self.secrets.know(&String::from_utf8_lossy(value.as_bytes())));
+        self.secrets.told(&error.to_string())
     }
 }
 

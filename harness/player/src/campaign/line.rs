@@ -14,7 +14,7 @@ use ekmcheck_parties::{
     resource::{Open, ResourceServer, exporters_of},
     wire::{self, ConnectOptions, Connection, Established, How, Incoming, OutgoingRequest, Service as _, WireError},
 };
-use ekmcheck_suite::{case::Transport, challenge};
+use ekmcheck_suite::{case::Transport, challenge, inert::bounded};
 use rustls::pki_types::CertificateDer;
 
 use super::random::Mutant;
@@ -196,6 +196,8 @@ impl<'w> Line<'w> {
 
     /// Sends a request. `Err` where this transport or library cannot express it.
     pub(super) async fn send(&mut self, made: &Made) -> Result<Seen, ()> {
+        let secrets = &self.world.secrets;
+        secrets.know_request(made);
         let answer = self
             .connection
             .send(OutgoingRequest {
@@ -218,12 +220,13 @@ impl<'w> Line<'w> {
                     .find(challenge::Challenge::is_bearer);
                 let text = |name: &str| {
                     let value = bearer.as_ref().and_then(|b| b.parameter(name)).unwrap_or_default();
-                    value.chars().take(40).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect::<String>()
+                    // The same word for every secret: what is repeated does not make another behaviour of it.
+                    bounded(&secrets.without(value), 40)
                 };
                 Ok(Seen::Refused(answer.status, text("error"), text("error_description")))
             }
             Err(WireError::NotExpressible(_)) => Err(()),
-            Err(error) => Ok(Seen::Nothing(error.to_string())),
+            Err(error) => Ok(Seen::Nothing(secrets.told(&error.to_string()))),
         }
     }
 

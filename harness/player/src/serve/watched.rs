@@ -16,12 +16,15 @@ use ekmcheck_parties::{
     resource::{Behaviour, Open, ResourceServer, exporters_of},
     wire::{Established, Incoming, Outgoing, Service},
 };
+use ekmcheck_suite::inert::bounded;
 
 use super::recent;
-use crate::fingerprint::fingerprint;
+use crate::{fingerprint::fingerprint, secrets::Secrets};
 
 /// How many requests and failed handshakes are kept.
 const KEPT: usize = 50;
+/// How many characters are kept of a sentence.
+const LONGEST: usize = 120;
 
 /// What was seen of a request, or of a handshake that failed. No secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +63,7 @@ pub(super) struct Watched<B: Behaviour> {
     clock: Clock,
     next: AtomicU64,
     seen: Mutex<VecDeque<Seen>>,
+    secrets: Secrets,
 }
 
 /// A connection with what is said of it.
@@ -72,7 +76,7 @@ pub(super) struct Connection {
 
 impl<B: Behaviour> Watched<B> {
     pub(super) fn new(server: Arc<ResourceServer<B>>, clock: Clock) -> Arc<Self> {
-        Arc::new(Self { server, clock, next: AtomicU64::new(1), seen: Mutex::default() })
+        Arc::new(Self { server, clock, next: AtomicU64::new(1), seen: Mutex::default(), secrets: Secrets::default() })
     }
 
     fn see(&self, seen: Seen) {
@@ -96,12 +100,14 @@ impl<B: Behaviour> Service for Watched<B> {
         let open = self.server.opened(established, peer);
         // Kept for plays in process; nobody fetches it here.
         drop(self.server.take_sights());
+        let exporters = exporters_of(established);
+        self.secrets.know_exporters(&exporters);
         let certificate = established.peer_certificates.first();
         Connection {
             open,
             number: self.next.fetch_add(1, Ordering::Relaxed),
             certificate: certificate.map(|der| Thumbprint::of_der(der).to_string()).unwrap_or_default(),
-            exporter: fingerprint(&base64url::encode(exporters_of(established).right())),
+            exporter: fingerprint(&base64url::encode(exporters.right())),
         }
     }
 
@@ -109,7 +115,8 @@ impl<B: Behaviour> Service for Watched<B> {
         if let Some(page) = recent::page(&request, || self.latest()) {
             return page;
         }
-        let named = without_secrets(&request);
+        request.fields.iter().for_each(|(_, value)| self.secrets.know(&String::from_utf8_lossy(value)));
+        let named = named(&request, &self.secrets);
         let (mut answer, decision) = self.server.answer(&connection.open, request);
         // A server with a clock says what it shows (RFC 9110 section 6.6.1); plays in process have no use for it.
         let now = UNIX_EPOCH + Duration::from_secs(self.clock.now().unsigned_abs());
@@ -124,7 +131,7 @@ impl<B: Behaviour> Service for Watched<B> {
             decision: match decision {
                 None => Decision::Undecided,
                 Some(None) => Decision::Accepted,
-                Some(Some(refusal)) => Decision::Refused(refusal.check().name(), bounded(refusal.detail())),
+                Some(Some(refusal)) => Decision::Refused(refusal.check().name(), bounded(refusal.detail(), LONGEST)),
             },
         });
         answer
@@ -143,20 +150,16 @@ impl<B: Behaviour> Service for Watched<B> {
             exporter: String::new(),
             request: String::new(),
             status: None,
-            decision: Decision::HandshakeFailed(bounded(error)),
+            decision: Decision::HandshakeFailed(bounded(error, LONGEST)),
         });
     }
 }
 
 /// Method and path. A query, and what is long or odd in a path, may be a token or a proof, and is left out.
-fn without_secrets(request: &Incoming) -> String {
+fn named(request: &Incoming, secrets: &Secrets) -> String {
     let path = request.path_and_query.split('?').next().unwrap_or_default();
     let plain = |c: char| c.is_ascii_alphanumeric() || "/%._-*".contains(c);
     let path = if path.len() <= 40 && path.chars().all(plain) { path } else { "(a long or odd path)" };
     let query = if request.path_and_query.contains('?') { "?…" } else { "" };
-    format!("{} {path}{query}", bounded(&request.method))
-}
-
-fn bounded(text: &str) -> String {
-    text.chars().take(120).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    secrets.hidden(&format!("{} {path}{query}", bounded(&request.method, LONGEST)))
 }

@@ -12,7 +12,7 @@ use ekmcheck_parties::{
 use ekmcheck_suite::case::Transport;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 
-use crate::Local;
+use crate::{Local, secrets::Secrets};
 
 /// The longest that connecting may take.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -65,7 +65,7 @@ pub enum ExportError {
     Given(String),
     /// No connection.
     #[error("{0}")]
-    Wire(#[from] wire::WireError),
+    Wire(String),
 }
 
 /// Connects, takes the exporter values, and ends the connection without a request.
@@ -110,9 +110,12 @@ async fn exported(target: &Target<'_>) -> Result<Exported, ExportError> {
         force_hello_retry: false,
         resumption: false,
         exporters: exporter_requests(),
-    })?;
+    });
+    // What the server says in it may be what the connection exports.
+    let failed = |e: wire::WireError| ExportError::Wire(Secrets::default().told(&e.to_string()));
+    let tls = tls.map_err(failed)?;
     let options = ConnectOptions { timeout: LIMIT, ..ConnectOptions::default() };
-    let connection = wire::connect(&tls, target.addr, target.name, options).await?;
+    let connection = wire::connect(&tls, target.addr, target.name, options).await.map_err(failed)?;
     let established = connection.established();
     let exported = Exported {
         suite: established.suite.clone(),

@@ -1,12 +1,12 @@
 //! A campaign as one page that works from disk.
 
-use ekmcheck_suite::campaign::{Campaign, Example, Finding, Novelty, Weight, times};
+use ekmcheck_suite::{
+    campaign::{Campaign, Example, Finding, Novelty, Weight, times},
+    inert::inert,
+};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use crate::{
-    html::{STYLE, hash},
-    inert,
-};
+use crate::html::{STYLE, hash};
 
 /// Width and height of the curve, in its own units.
 const CURVE: (f64, f64) = (600.0, 160.0);
@@ -43,7 +43,7 @@ pub(super) fn page(done: &Campaign) -> String {
                         p .meaning { (done.work()) "; " (done.end()) "." }
                         dl .about {
                             div { dt { "Subject" } dd { code { (subject) } } }
-                            div { dt { "Draft" } dd { (done.draft) } }
+                            div { dt { "Draft" } dd { (inert(&done.draft)) } }
                             div { dt { "Transports" } dd { (done.transports.iter().map(|t| t.name()).collect::<Vec<_>>().join(" ")) } }
                             div { dt { "Seed" } dd { (done.seed) @if let Some((part, parts)) = done.shard { ", part " (part) " of " (parts) } } }
                             @if !done.machine.is_empty() { div { dt { "Machine" } dd { (inert(&done.machine)) } } }
@@ -54,7 +54,7 @@ pub(super) fn page(done: &Campaign) -> String {
                     section .view aria-labelledby="findings" { (findings(done)) }
                     section .view aria-labelledby="behaviours" { (behaviours(&done.novelty)) }
                 }
-                footer { "ekmcheck " (done.ekmcheck) " · made from " code { "campaign.json" } "; this page sends and loads nothing" }
+                footer { "ekmcheck " (inert(&done.ekmcheck)) " · made from " code { "campaign.json" } "; this page sends and loads nothing" }
             }
         }
     };
@@ -95,7 +95,7 @@ fn row(example: &Example) -> Markup {
             td { (example.transport.name()) @if example.warm { ", behind a right request" } }
             td { (inert(&example.expected)) }
             td { (inert(&example.seen)) }
-            td { code { (inert(&example.mutations["mutations"].to_string())) } @if !example.claims.is_empty() { ", with " (example.claims.join(", ")) } }
+            td { code { (super::changes(example)) } @if !example.claims.is_empty() { ", with " (inert(&example.claims.join(", "))) } }
         }
     }
 }

@@ -1,10 +1,14 @@
 //! A campaign's violations in SARIF 2.1.0.
 
-use ekmcheck_suite::campaign::{Campaign, Finding, Weight};
+use ekmcheck_suite::{
+    campaign::{Campaign, Finding, Weight},
+    inert::inert,
+};
 use serde_json::{Value, json};
 
 use crate::{
-    ReportFault, inert,
+    ReportFault,
+    json::line,
     sarif::{DRAFT_PAGE, Run},
 };
 
@@ -43,7 +47,7 @@ fn results(done: &Campaign, finding: &Finding, index: usize) -> Vec<Value> {
             plain(&example.expected),
             plain(&example.seen),
             example.transport.name(),
-            plain(&example.mutations.to_string()),
+            plain(&line(&example.mutations).unwrap_or_default()),
             plain(&done.again("campaign.json")),
         );
         json!({
@@ -57,7 +61,7 @@ fn results(done: &Campaign, finding: &Finding, index: usize) -> Vec<Value> {
                 "physicalLocation": { "artifactLocation": { "uri": "campaign.json" }, "region": { "startLine": 1 } },
                 "logicalLocations": [{ "fullyQualifiedName": inert(&finding.id), "kind": "member" }],
             }],
-            "partialFingerprints": { "ekmcheckFinding/v1": format!("{}/{}", inert(&finding.id), inert(&example.mutations.to_string())) },
+            "partialFingerprints": { "ekmcheckFinding/v1": format!("{}/{}", inert(&finding.id), line(&example.mutations).unwrap_or_default()) },
         })
     };
     firm.map(result).collect()

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use ekmcheck_suite::{outcome::Verdict, transcript::Transcript};
+use ekmcheck_suite::{inert::inert_value, outcome::Verdict, transcript::Transcript};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -155,7 +155,7 @@ fn traces(material: &Material<'_>) -> Result<(BTreeMap<String, Vec<Value>>, usiz
 /// One way through a case, with what does not fit counted.
 fn play(transcript: &Transcript) -> Result<Value, ReportFault> {
     let mut events = serde_json::to_value(transcript.events.get(..EVENTS).unwrap_or(&transcript.events))?;
-    words::inert_value(&mut events);
+    inert_value(&mut events);
     Ok(json!({
         "temper": transcript.temper,
         "events": events,

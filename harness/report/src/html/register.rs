@@ -12,10 +12,10 @@ use super::parts::{clause, permalink};
 use crate::{Material, words};
 
 pub(crate) fn ledger(material: &Material<'_>) -> Markup {
-    let ledger = material.ledger;
+    let ledger = &material.ledger;
     let played = worst(material);
     let mut covered: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for case in material.cases {
+    for case in &material.cases {
         case.rows().for_each(|row| covered.entry(row).or_default().push(&case.id));
     }
     html! {

@@ -2,57 +2,16 @@
 //   node check.js REPORT.html [--pictures DIR]
 // Exit status: 0 all holds, 1 something does not, 77 skipped (no browser or no modules; the reason is printed).
 
-import { createRequire } from "node:module";
-import { existsSync, readFileSync } from "node:fs";
-import { resolve } from "node:path";
-import { pathToFileURL } from "node:url";
-
-const require = createRequire(import.meta.url);
-
-function skip(why) {
-  console.log(`skipped: ${why}`);
-  process.exit(77);
-}
+import { readFileSync } from "node:fs";
+import { addressOf, axe, check, end, open as openAt } from "./browser.js";
 
 const [file, flag, pictures] = process.argv.slice(2);
 if (!file || (flag && flag !== "--pictures")) {
   console.error("usage: node check.js REPORT.html [--pictures DIR]");
   process.exit(2);
 }
-const browserAt = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"]
-  .find((path) => path && existsSync(path));
-if (!browserAt) skip("no chromium (apt-get install chromium, or name one in CHROMIUM)");
-let chromium;
-let axe;
-try {
-  ({ chromium } = require("playwright-core"));
-  axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
-} catch {
-  skip("no node modules (npm ci in harness/report/tests/browser)");
-}
-
-const address = pathToFileURL(resolve(file)).href;
-const faults = [];
-const check = (holds, what) => {
-  if (!holds) faults.push(what);
-  console.log(`${holds ? "ok  " : "NOT "} ${what}`);
-};
-
-const browser = await chromium.launch({ executablePath: browserAt, args: ["--no-sandbox"] });
-
-/** A page that notes what it should not do. */
-async function open(options, fragment = "") {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
-  const page = await context.newPage();
-  page.setDefaultTimeout(20_000);
-  const noise = [];
-  page.on("console", (m) => ["error", "warning"].includes(m.type()) && noise.push(`console: ${m.text()}`));
-  page.on("pageerror", (e) => noise.push(`error: ${e.message}`));
-  page.on("dialog", (d) => { noise.push(`dialog: ${d.message()}`); d.dismiss(); });
-  page.on("request", (r) => r.url().split("#")[0] !== address && noise.push(`request: ${r.url()}`));
-  await page.goto(address + fragment);
-  return { context, page, noise };
-}
+const address = addressOf(file);
+const open = (options, fragment) => openAt(address, options, fragment);
 
 async function accessible(page, what) {
   await page.evaluate(axe);
@@ -148,6 +107,4 @@ for (const colorScheme of ["light", "dark"]) {
   check(noise.every((n) => !n.startsWith("request")), "without a script: no request");
   await context.close();
 }
-await browser.close();
-console.log(faults.length ? `${faults.length} do not hold` : "all holds");
-process.exit(faults.length ? 1 : 0);
+await end();

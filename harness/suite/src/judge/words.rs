@@ -4,15 +4,15 @@ use std::fmt::Display;
 
 use crate::{
     case::{Case, Expect},
-    challenge,
+    challenge, inert,
     outcome::RequirementVerdict,
     play::{Probe, Step, Temper},
     transcript::{Answer, Event, Reaction, Transcript},
 };
 
-/// At most 120 characters, control characters replaced: it comes from a subject that may be hostile.
+/// At most 120 characters, inert: it comes from a subject that may be hostile.
 pub(super) fn bounded(text: &str) -> String {
-    text.chars().take(120).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    inert::bounded(text, 120)
 }
 
 pub(super) fn list<T: Display>(items: &[T]) -> String {

@@ -5,9 +5,10 @@ use std::{collections::BTreeMap, fmt::Write as _};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Report, Style, terminal::plain};
+use super::{Report, Style};
 use crate::{
     case::Transport,
+    inert::{code, inert},
     outcome::{Outcome, Verdict},
 };
 
@@ -158,7 +159,7 @@ pub fn difference(before: &Report, after: &Report) -> Difference {
         ("drafts", &before.draft, &after.draft),
     ] {
         if was != is {
-            notes.push(format!("different {what}: {} and {}", plain(was), plain(is)));
+            notes.push(format!("different {what}: {} and {}", inert(was), inert(is)));
         }
     }
     for (which, report) in [("earlier", before), ("later", after)] {
@@ -208,12 +209,12 @@ impl Difference {
                     "{colour}{}{}  {} on {}  {}",
                     kind.words(),
                     style.reset,
-                    plain(&change.id),
+                    inert(&change.id),
                     change.transport.name(),
                     arrow(change)
                 );
                 if !change.reason.is_empty() {
-                    let _ = writeln!(out, "  {}", plain(&change.reason));
+                    let _ = writeln!(out, "  {}", inert(&change.reason));
                 }
             }
         }
@@ -246,9 +247,4 @@ fn arrow(change: &Change) -> String {
         (Some(before), Some(after)) if before != after => format!("{} → {}", before.name(), after.name()),
         (before, after) => after.or(before).map_or_else(String::new, |v| v.name().to_owned()),
     }
-}
-
-/// A span of code in a table's cell: neither a backtick nor a bar may end it.
-fn code(text: &str) -> String {
-    format!("`{}`", plain(text).replace('`', "'").replace('|', "\\|"))
 }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::{Conclusion, Report, Shard};
 use crate::{
     case::{Basis, Level},
+    inert::inert,
     outcome::{Outcome, Verdict},
     requirement::Ledger,
 };
@@ -38,11 +39,12 @@ pub fn summary(report: &Report, ledger: &Ledger, style: Style) -> String {
     line(
         &mut out,
         &format!(
-            "{}ekmcheck {}{}  draft -{revision}  subject: {}  transports: {}",
+            "{}ekmcheck {}{}  draft -{}  subject: {}  transports: {}",
             style.strong,
-            report.ekmcheck,
+            inert(&report.ekmcheck),
             style.reset,
-            plain(&report.subject),
+            inert(revision),
+            inert(&report.subject),
             transports.join(" "),
         ),
     );
@@ -87,8 +89,18 @@ fn deviations(out: &mut String, report: &Report, ledger: &Ledger, verdict: Verdi
         }
         let (clause, text) = ledger.requirement(&summary.id).map_or(("", ""), |r| (r.clause.as_str(), r.text.as_str()));
         line(out, "");
-        line(out, &format!("{colour}{word}{}  {}{}{}  {clause}", style.reset, style.strong, summary.id, style.reset));
-        line(out, &format!("  {text}"));
+        line(
+            out,
+            &format!(
+                "{colour}{word}{}  {}{}{}  {}",
+                style.reset,
+                style.strong,
+                inert(&summary.id),
+                style.reset,
+                inert(clause)
+            ),
+        );
+        line(out, &format!("  {}", inert(text)));
         for transports in cases.iter().take(SHOWN) {
             deviation(out, report, &summary.id, transports, style);
         }
@@ -103,11 +115,11 @@ fn deviation(out: &mut String, report: &Report, requirement: &str, transports: &
     let Some(outcome) = transports.first() else { return };
     let reason = outcome.requirements.iter().find(|r| r.id == requirement).and_then(|r| r.reason.as_deref());
     let names: Vec<&str> = transports.iter().map(|o| o.transport.name()).collect();
-    line(out, &format!("  {} on {}", outcome.id, names.join(" ")));
-    line(out, &format!("    expected  {}", outcome.expected));
-    line(out, &format!("    seen      {}", plain(&outcome.seen)));
-    line(out, &format!("    reason    {}", plain(reason.unwrap_or_default())));
-    line(out, &format!("    {}again     {}{}", style.faint, plain(&report.again(outcome)), style.reset));
+    line(out, &format!("  {} on {}", inert(&outcome.id), names.join(" ")));
+    line(out, &format!("    expected  {}", inert(&outcome.expected)));
+    line(out, &format!("    seen      {}", inert(&outcome.seen)));
+    line(out, &format!("    reason    {}", inert(reason.unwrap_or_default())));
+    line(out, &format!("    {}again     {}{}", style.faint, inert(&report.again(outcome)), style.reset));
 }
 
 fn others(out: &mut String, report: &Report, verdict: Verdict, title: &str, style: Style) {
@@ -127,9 +139,9 @@ fn others(out: &mut String, report: &Report, verdict: Verdict, title: &str, styl
         }
     }
     for (reason, same) in reasons {
-        line(out, &format!("  {}", plain(reason)));
+        line(out, &format!("  {}", inert(reason)));
         for outcome in same.iter().take(SHOWN) {
-            line(out, &format!("    {} on {}", outcome.id, outcome.transport.name()));
+            line(out, &format!("    {} on {}", inert(&outcome.id), outcome.transport.name()));
         }
         if same.len() > SHOWN {
             line(out, &format!("    and {} more", same.len() - SHOWN));
@@ -148,7 +160,13 @@ fn known(out: &mut String, report: &Report, style: Style) {
         let (on, link) = (known.transport.name(), known.link.as_deref().unwrap_or_default());
         line(
             out,
-            &format!("  {} on {on}  {}: {} {}", known.id, known.verdict.name(), plain(&known.reason), plain(link)),
+            &format!(
+                "  {} on {on}  {}: {} {}",
+                inert(&known.id),
+                known.verdict.name(),
+                inert(&known.reason),
+                inert(link)
+            ),
         );
     }
     if !baseline.faults.is_empty() {
@@ -156,7 +174,7 @@ fn known(out: &mut String, report: &Report, style: Style) {
         line(out, &format!("{}the list of known failures is not right{}", style.bad, style.reset));
     }
     for fault in &baseline.faults {
-        line(out, &format!("  {}", plain(fault)));
+        line(out, &format!("  {}", inert(fault)));
     }
 }
 
@@ -186,7 +204,7 @@ fn counts(out: &mut String, report: &Report, style: Style) {
     if let Some(why) = &report.unfinished {
         for (at, said) in why.lines().enumerate() {
             let begin = if at == 0 { "not all was played: " } else { "" };
-            line(out, &format!("  {}{begin}{}{}", style.doubtful, plain(said), style.reset));
+            line(out, &format!("  {}{begin}{}{}", style.doubtful, inert(said), style.reset));
         }
     }
     if let Some(shard) = &report.shard {
@@ -255,12 +273,6 @@ pub fn timings(report: &Report) -> String {
     let ratio = cost.times_bare().map_or("not measured".to_owned(), |r| format!("{r:.2}"));
     line(&mut out, &format!("  run / bare           {ratio}"));
     out
-}
-
-/// A subject's words may try to steer the terminal.
-#[must_use]
-pub fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 fn line(out: &mut String, text: &str) {

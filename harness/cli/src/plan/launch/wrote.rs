@@ -58,7 +58,7 @@ impl Wrote {
             if state.ready.is_none() {
                 state.ready = wanted.and_then(|wanted| matched(wanted, &line));
             }
-            state.last.push_back(line.replace(char::is_control, "\u{fffd}"));
+            state.last.push_back(ekmcheck_suite::inert::inert(&line));
             if state.last.len() > KEPT.0 {
                 state.last.pop_front();
             }

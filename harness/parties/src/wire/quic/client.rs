@@ -15,7 +15,7 @@ use super::requests::{Requests, failure};
 use super::session::{ClientCrypto, QUIC_V1};
 use super::socket::{Socket, Traffic};
 use super::{NO_ERROR, Phases, endpoint, established, handshake_failure, transport};
-use crate::wire::client::{ConnectOptions, local_for};
+use crate::wire::client::{ConnectOptions, Witness, local_for};
 use crate::wire::error::{Stage, WireError, text};
 use crate::wire::stream::How;
 use crate::wire::tls::{Established, ExporterRequest};
@@ -49,7 +49,7 @@ pub(in crate::wire) struct Connected {
 /// Connects and makes HTTP/3 ready.
 pub(in crate::wire) async fn connect(
     config: quinn::ClientConfig,
-    exporters: &[ExporterRequest],
+    (exporters, witness): (&[ExporterRequest], &Witness),
     addr: SocketAddr,
     server_name: &str,
     options: &ConnectOptions,
@@ -72,6 +72,7 @@ pub(in crate::wire) async fn connect(
     let conn = timeout_at(deadline, connecting).await.map_err(|_| WireError::Timeout(Stage::Handshake))?;
     let conn = conn.map_err(|error| handshake_failure(&error))?;
     let established = established(&conn, exporters)?;
+    witness.see(&established);
     let phases = Phases::of(&conn, exporters);
 
     let mut builder = h3::client::builder();
