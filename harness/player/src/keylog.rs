@@ -2,36 +2,31 @@
 
 use std::{
     fmt,
-    fs::{File, OpenOptions},
+    fs::File,
     io::{self, Write as _},
     path::Path,
     sync::{Mutex, PoisonError},
 };
 
+use crate::files::{FileFault, append};
+
 /// A key log file. With it, whoever has a capture of the run reads the traffic and computes the exporter values.
-pub struct KeyLogFile(Mutex<File>);
+pub struct KeyLogFile(Mutex<Log>);
+
+struct Log {
+    file: File,
+    /// Told of the first line that could not be written, and gone then.
+    lost: Option<Box<dyn FnOnce(io::Error) + Send>>,
+}
 
 impl KeyLogFile {
-    /// Opens the file for appending, as is the custom of this format; only its owner may read it.
+    /// Opens the file for appending, as is the custom of this format; only its owner may read it. `lost` is told once why a
+    /// line could not be written: a log with a hole in it looks whole.
     ///
     /// # Errors
     /// It cannot be opened, or its mode cannot be set.
-    pub fn open(path: &Path) -> io::Result<Self> {
-        let mut options = OpenOptions::new();
-        options.append(true).create(true);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::OpenOptionsExt as _;
-            options.mode(0o600);
-        }
-        let file = options.open(path)?;
-        // It may have been there before, for all to read.
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt as _;
-            file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
-        }
-        Ok(Self(Mutex::new(file)))
+    pub fn open(path: &Path, lost: impl FnOnce(io::Error) + Send + 'static) -> Result<Self, FileFault> {
+        Ok(Self(Mutex::new(Log { file: append(path)?, lost: Some(Box::new(lost)) })))
     }
 }
 
@@ -46,6 +41,11 @@ impl rustls::KeyLog for KeyLogFile {
         let hex = |octets: &[u8]| octets.iter().map(|b| format!("{b:02x}")).collect::<String>();
         let line = format!("{label} {} {}\n", hex(client_random), hex(secret));
         // A line at a time, whole; a full disk costs the log and not the handshake.
-        let _ = self.0.lock().unwrap_or_else(PoisonError::into_inner).write_all(line.as_bytes());
+        let mut log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(why) = log.file.write_all(line.as_bytes())
+            && let Some(lost) = log.lost.take()
+        {
+            lost(why);
+        }
     }
 }
