@@ -4,8 +4,7 @@ mod check;
 
 use std::{
     collections::BTreeSet,
-    fs, io,
-    path::Path,
+    io,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -32,10 +31,12 @@ use ekmcheck_suite::{
 use crate::{
     Trouble,
     args::{AdapterAction, BoundedArgs, Format, RunArgs},
+    earlier::{Earlier, Of},
+    files::{self, VECTOR},
     note, print,
     progress::Progress,
     reports,
-    run::{COLOURS, known, now, status, writable, write_baseline},
+    run::{COLOURS, known, now, status, write_baseline},
     scenarios::{self, Scenarios},
     select,
 };
@@ -69,15 +70,6 @@ fn all() -> Result<Vec<Vector>, Trouble> {
     Ok(made.vectors)
 }
 
-/// A vector from a file.
-fn read(path: &Path) -> Result<Vector, Trouble> {
-    let trouble = |what: String| {
-        Trouble::Given(format!("{}: {what}\n  mend: compare with vectors/schema/vector.schema.json", path.display()))
-    };
-    let text = fs::read_to_string(path).map_err(|e| trouble(e.to_string()))?;
-    serde_json::from_str(&text).map_err(|e| trouble(e.to_string()))
-}
-
 pub(crate) fn launch(command: &str, bounded: &BoundedArgs) -> Result<Launch, Trouble> {
     let words = shlex::split(command).filter(|words| !words.is_empty());
     Ok(Launch {
@@ -97,7 +89,7 @@ pub(crate) fn run(command: &str, args: &RunArgs) -> Result<u8, Trouble> {
     let frozen = all()?;
     let vectors = match &args.adapter.vector[..] {
         [] => frozen.clone(),
-        paths => paths.iter().map(|path| read(path)).collect::<Result<_, _>>()?,
+        paths => paths.iter().map(|path| files::json(path, &VECTOR)).collect::<Result<_, _>>()?,
     };
     let live = scenarios::all(None)?;
     let cases: Vec<_> = vectors.iter().map(as_case).collect();
@@ -106,9 +98,12 @@ pub(crate) fn run(command: &str, args: &RunArgs) -> Result<u8, Trouble> {
     let selected: BTreeSet<String> = selected.into_iter().map(|case| case.id).collect();
     let stands = Scenarios { cases, ..live };
 
-    let (asker, opened) = adapter::open(&launch, &frozen).map_err(|why| not_opened(command, &why))?;
+    let (asker, opened) = adapter::open(&launch, &frozen).map_err(|why| {
+        Earlier::of(Of::Run, &args.report).set_aside(None);
+        not_opened(command, &why)
+    })?;
     // Not before: a liar leaves no report that could be taken for one.
-    writable(&args.report, "report.json")?;
+    reports::room(args)?;
     let vectors: Vec<Vector> = vectors.into_iter().filter(|v| selected.contains(&v.id)).collect();
     let jobs = args.jobs.map_or(1, usize::from);
     let plan = Plan { launch, vectors, jobs, restarts: args.adapter.restarts };
@@ -139,13 +134,13 @@ pub(crate) fn run(command: &str, args: &RunArgs) -> Result<u8, Trouble> {
     if let Some(list) = &known {
         report.set_baseline(list.judge(&report));
     }
-    write_baseline(args, &report, known.as_ref(), started)?;
-    let shown = reports::save(args, &stands, &report, &played)?;
+    write_baseline(args, &report, known.as_ref(), started);
+    let shown = reports::save(args, &stands, &report, &played);
     match args.format {
         Format::Json => print(&reports::json(&report)?),
         Format::Human => {
             print(&summary(&report, &stands.ledger, COLOURS));
-            print(&format!("report: {}\n", shown.display()));
+            print(&reports::place(shown.as_deref()));
         }
     }
     if done.restarts > 0 {

@@ -8,6 +8,8 @@ mod bench;
 mod bundle;
 mod compare;
 mod doctor;
+mod earlier;
+mod files;
 mod fuzz;
 mod fuzz_seeds;
 mod init;
@@ -29,11 +31,16 @@ mod target;
 mod trace;
 mod vectors;
 
-use std::process::ExitCode;
+use std::{
+    io,
+    process::ExitCode,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use clap::{CommandFactory as _, Parser as _};
 
 use args::{Cli, Command};
+use ekmcheck_suite::brief;
 
 /// Exit status for a mistake in what the tool was given: arguments, files, names.
 const USAGE: u8 = 2;
@@ -52,7 +59,11 @@ pub(crate) enum Trouble {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // Help and the version come this way, too.
+        Err(e) => return ended(told(&e)),
+    };
     let done = match cli.command {
         None => run::run(&cli.run),
         Some(Command::Run(args)) => run::run(&args),
@@ -78,30 +89,68 @@ fn main() -> ExitCode {
         Some(Command::FuzzSeeds(args)) => fuzz_seeds::fuzz_seeds(&args),
         Some(Command::Schema(args)) => schema::schema(&args),
         Some(Command::Completions { shell }) => {
-            clap_complete::generate(shell, &mut Cli::command(), "ekmcheck", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "ekmcheck", &mut script);
+            print(&String::from_utf8_lossy(&script));
             Ok(0)
         }
     };
     match done {
-        Ok(status) => ExitCode::from(status),
+        Ok(status) => ended(status),
         Err(trouble) => {
-            use std::io::Write as _;
-            // Nothing is left to be done when even that cannot be written.
-            let _ = writeln!(anstream::stderr(), "error: {trouble}");
-            ExitCode::from(if matches!(trouble, Trouble::Given(_)) { USAGE } else { HARNESS })
+            note(&brief::message(&format!("error: {trouble}")));
+            ended(if matches!(trouble, Trouble::Given(_)) { USAGE } else { HARNESS })
         }
     }
 }
 
-/// Prints to standard output; a reader that went away ends the output, not the tool.
+/// What clap has to say: help, the version, or what is wrong with the arguments.
+fn told(said: &clap::Error) -> u8 {
+    let text = said.render().ansi().to_string();
+    if said.use_stderr() {
+        note(brief::message(&text).trim_end());
+        USAGE
+    } else {
+        print(&text);
+        0
+    }
+}
+
+/// Whether something that was to be written is not.
+static LOST: AtomicBool = AtomicBool::new(false);
+/// Whether nobody reads standard output, or it cannot be written.
+static SILENT: AtomicBool = AtomicBool::new(false);
+
+/// The exit status: what was lost is no success, and hides nothing that is worse.
+fn ended(status: u8) -> ExitCode {
+    let lost = LOST.load(Ordering::Relaxed) && status == 0;
+    ExitCode::from(if lost { HARNESS } else { status })
+}
+
+/// Tells that something could not be written; the command goes on, and ends with [`HARNESS`] instead of 0.
+pub(crate) fn lost(what: &str) {
+    LOST.store(true, Ordering::Relaxed);
+    note(&brief::message(&format!("error: {what}")));
+}
+
+/// Prints to standard output. A reader that went away ends the output, not the tool; any other fault is told.
 pub(crate) fn print(text: &str) {
-    use std::io::Write as _;
+    use io::Write as _;
+    if SILENT.load(Ordering::Relaxed) {
+        return;
+    }
     let mut out = anstream::stdout();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    if let Err(e) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        SILENT.store(true, Ordering::Relaxed);
+        if e.kind() != io::ErrorKind::BrokenPipe {
+            lost(&format!("standard output: {e}\n  what is there is not whole"));
+        }
+    }
 }
 
 /// Prints to standard error.
 pub(crate) fn note(text: &str) {
-    use std::io::Write as _;
+    use io::Write as _;
+    // Nothing is left to be done when even that cannot be written.
     let _ = writeln!(anstream::stderr(), "{text}");
 }

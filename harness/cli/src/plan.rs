@@ -6,7 +6,7 @@ pub(crate) mod launch;
 
 use std::{
     collections::BTreeMap,
-    fmt, fs,
+    fmt,
     num::NonZeroU32,
     ops::Range,
     path::{Path, PathBuf},
@@ -14,11 +14,14 @@ use std::{
 };
 
 use ekmcheck_forge::pki::CLIENTS;
-use ekmcheck_suite::{case::Transport, load::suggestion, play::Place};
+use ekmcheck_suite::{brief, case::Transport, load::suggestion, play::Place};
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::target::host_and_port;
+use crate::{
+    files::{PLAN, text_of},
+    target::host_and_port,
+};
 
 /// A plan as it stands in the file.
 #[derive(Debug, Deserialize)]
@@ -204,7 +207,8 @@ pub(crate) struct Mistake {
 
 impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}: {}\n  mend: {}", self.file, self.line, self.what, self.mend)
+        let (what, mend) = (brief::cut(&self.what, brief::LINE), brief::cut(&self.mend, brief::LINE));
+        write!(f, "{}:{}: {what}\n  mend: {mend}", self.file, self.line)
     }
 }
 
@@ -214,14 +218,9 @@ impl fmt::Display for Mistake {
 /// All mistakes that were found.
 pub(crate) fn read(path: &Path) -> Result<Plan, Vec<Mistake>> {
     let file = path.display().to_string();
-    match fs::read_to_string(path) {
+    match text_of(path, &PLAN) {
         Ok(text) => parse(&file, &text, path.parent().unwrap_or(Path::new("."))),
-        Err(e) => Err(vec![Mistake {
-            file,
-            line: 1,
-            what: e.to_string(),
-            mend: "make one with `ekmcheck init resource-server --dir DIR`; it is DIR/plan.toml".to_owned(),
-        }]),
+        Err(e) => Err(vec![Mistake { file, line: 1, what: e.to_string(), mend: PLAN.mend.to_owned() }]),
     }
 }
 
@@ -404,6 +403,8 @@ fn origin(url: &str) -> Result<(String, Option<u16>), String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     const GOOD: &str = "[subject]\nname = \"mine\"\nversion = \"1\"\n[target]\nurl = \"https://localhost:8443\"\n\

@@ -21,7 +21,7 @@ use matrix::{Matrix, Pair, Row};
 use crate::{
     Trouble,
     args::{SelftestArgs, jobs},
-    print, run, scenarios,
+    files, print, run, scenarios,
 };
 
 struct Bench {
@@ -45,7 +45,7 @@ pub(crate) fn selftest(args: &SelftestArgs) -> Result<u8, Trouble> {
         )));
     }
     let whole = args.fault.is_empty();
-    run::writable(&args.report, "kill-matrix.json")?;
+    files::writable(&args.report, "kill-matrix.json")?;
     let matrix = run::runtime()?.block_on(async {
         let bench = Bench {
             world: Arc::new(World::at(run::now()?).map_err(|e| Trouble::Harness(e.to_string()))?),
@@ -89,14 +89,17 @@ pub(crate) fn selftest(args: &SelftestArgs) -> Result<u8, Trouble> {
         Ok::<_, Trouble>(matrix)
     })?;
     let matrix = Matrix { seconds: begun.elapsed().as_secs_f64(), ..matrix };
-    run::write_file(&args.report, "kill-matrix.json", &run::json(&matrix)?)?;
-    run::write_file(&args.report, "kill-matrix.md", &matrix.table())?;
+    let is_written = files::keep(&args.report, "kill-matrix.json", run::json(&matrix)?);
+    files::keep(&args.report, "kill-matrix.md", matrix.table());
     let mut out = String::new();
     for finding in &matrix.findings {
         out.push_str(&format!("\x1b[31mfinding\x1b[0m  {finding}\n"));
     }
     out.push_str(&matrix.numbers());
-    out.push_str(&format!("matrix: {} and kill-matrix.md\n", args.report.join("kill-matrix.json").display()));
+    match args.report.join("kill-matrix.json").display() {
+        path if is_written => out.push_str(&format!("matrix: {path} and kill-matrix.md\n")),
+        _ => out.push_str("matrix: not written\n"),
+    }
     print(&out);
     Ok(u8::from(!matrix.findings.is_empty()))
 }
