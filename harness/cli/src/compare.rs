@@ -5,7 +5,7 @@ use ekmcheck_suite::report::{Style, difference, merge as merged, summary};
 use crate::{
     Trouble,
     args::{DiffArgs, DiffFormat, Format, MergeArgs},
-    earlier::is_campaign,
+    earlier::{RESULT, is_campaign},
     files::{self, REPORT},
     fuzz, print,
     reports::{self, saved},
@@ -26,6 +26,7 @@ pub(crate) fn merge(args: &MergeArgs) -> Result<u8, Trouble> {
     for path in rest {
         reports.push((path.display().to_string(), saved(path)?));
     }
+    files::writable(&args.report, RESULT)?;
     let whole = merged(&reports).map_err(|faults| {
         let faults = faults.join("\n  ");
         Trouble::Given(format!("these reports are not the parts of one run\n  {faults}\n  mend: give the report.json of each shard of the same `run --shard K/N` once"))

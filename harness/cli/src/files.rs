@@ -11,8 +11,6 @@ use crate::{Trouble, lost};
 /// A kind of file that is read.
 #[derive(Debug)]
 pub(crate) struct Kind {
-    /// What the table of `tests/inputs/` calls it.
-    pub(crate) name: &'static str,
     /// The most octets of such a file.
     pub(crate) most: u64,
     /// The most values in it, if it is JSON. A value of two octets takes a hundred in memory.
@@ -31,60 +29,42 @@ const MANY: usize = 300_000;
 
 /// The plan of a subject. The one that `init` writes, with all its comments, has three thousand octets.
 pub(crate) const PLAN: Kind = Kind {
-    name: "plan",
     most: MIB / 4,
     values: FEW,
     pipe: false,
     mend: "make one with `ekmcheck init resource-server --dir DIR`; it is DIR/plan.toml",
 };
 /// Known failures. An entry for every case on every transport would be half of it.
-pub(crate) const BASELINE: Kind = Kind {
-    name: "baseline",
-    most: MIB,
-    values: FEW,
-    pipe: false,
-    mend: "make one with `ekmcheck run --write-baseline FILE`",
-};
+pub(crate) const BASELINE: Kind =
+    Kind { most: MIB, values: FEW, pipe: false, mend: "make one with `ekmcheck run --write-baseline FILE`" };
 /// The result of a run. That of the whole suite on all transports is a sixth of it. One may come out of a version control
 /// system, through a pipe.
 pub(crate) const REPORT: Kind =
-    Kind { name: "report", most: 8 * MIB, values: MANY, pipe: true, mend: "give the report.json of an ekmcheck run" };
+    Kind { most: 8 * MIB, values: MANY, pipe: true, mend: "give the report.json of an ekmcheck run" };
 /// The traces beside it. Those of the whole suite with `--transcripts all` are half of it.
 pub(crate) const TRANSCRIPTS: Kind = Kind {
-    name: "transcripts",
     most: 24 * MIB,
     values: MANY,
     pipe: false,
     mend: "take the file that was written with report.json, or move it away",
 };
 /// The result of a campaign, or one mutant. Its corpus and its findings are some thousand mutants at the most.
-pub(crate) const CAMPAIGN: Kind = Kind {
-    name: "campaign",
-    most: 8 * MIB,
-    values: MANY,
-    pipe: true,
-    mend: "give the campaign.json of an `ekmcheck fuzz`",
-};
+pub(crate) const CAMPAIGN: Kind =
+    Kind { most: 8 * MIB, values: MANY, pipe: true, mend: "give the campaign.json of an `ekmcheck fuzz`" };
 /// An earlier measurement, which is looked at to know that it is one.
 pub(crate) const BENCH: Kind =
-    Kind { name: "bench", most: MIB, values: FEW, pipe: false, mend: "give the bench.json of an `ekmcheck bench`" };
+    Kind { most: MIB, values: FEW, pipe: false, mend: "give the bench.json of an `ekmcheck bench`" };
 /// An earlier input of the black box fuzzer: one mutant.
 pub(crate) const MUTANT: Kind =
-    Kind { name: "mutant", most: MIB, values: FEW, pipe: false, mend: "give a file of `ekmcheck fuzz --output_dir`" };
+    Kind { most: MIB, values: FEW, pipe: false, mend: "give a file of `ekmcheck fuzz --output_dir`" };
 /// A vector. The longest of the frozen ones, with a token of three hundred thousand octets, is a third of it.
 pub(crate) const VECTOR: Kind =
-    Kind { name: "vector", most: MIB, values: FEW, pipe: true, mend: "compare with vectors/schema/vector.schema.json" };
+    Kind { most: MIB, values: FEW, pipe: true, mend: "compare with vectors/schema/vector.schema.json" };
 /// A case, the ledger, or the register of ambiguities. The ledger, the longest, is a thirtieth of it.
-pub(crate) const SCENARIO: Kind = Kind {
-    name: "scenario",
-    most: MIB,
-    values: FEW,
-    pipe: false,
-    mend: "compare with the files of scenarios/ in the repository",
-};
+pub(crate) const SCENARIO: Kind =
+    Kind { most: MIB, values: FEW, pipe: false, mend: "compare with the files of scenarios/ in the repository" };
 /// A file of a trust bundle: a key, a chain of certificates, a few names.
 pub(crate) const BUNDLE: Kind = Kind {
-    name: "bundle",
     most: MIB / 16,
     values: FEW,
     pipe: false,
@@ -92,10 +72,10 @@ pub(crate) const BUNDLE: Kind = Kind {
 };
 /// Certificates of a PKI of somebody's own, or a key. A file with all the roots that browsers trust is a quarter of it.
 pub(crate) const PEM: Kind =
-    Kind { name: "pem", most: MIB, values: FEW, pipe: true, mend: "give a file in PEM, as OpenSSL writes it" };
+    Kind { most: MIB, values: FEW, pipe: true, mend: "give a file in PEM, as OpenSSL writes it" };
 /// A proof on standard input. No server takes one of more than some thousand octets.
 pub(crate) const PROOF: Kind =
-    Kind { name: "proof", most: MIB, values: FEW, pipe: true, mend: "give one proof: header.claims.signature" };
+    Kind { most: MIB, values: FEW, pipe: true, mend: "give one proof: header.claims.signature" };
 
 /// The most files that are looked at below one folder, and how deep folders may be.
 pub(crate) const FOLDER: (usize, usize) = (20_000, 16);

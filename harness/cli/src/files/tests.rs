@@ -1,6 +1,10 @@
-use std::fs;
+use std::{collections::BTreeSet, fs};
+
+use clap::{Command, CommandFactory as _, builder::ValueParser};
+use serde_json::Value;
 
 use super::*;
+use crate::args::Cli;
 
 /// A folder of the test's own.
 struct Folder(PathBuf);
@@ -77,4 +81,77 @@ fn a_folder_that_never_ends_is_left() {
         fs::write(folder.0.join("many").join(n.to_string()), "").unwrap();
     }
     assert!(said(below("many")).contains("more than 20000 files"));
+}
+
+/// Every kind of file, as the table of what commands read calls it.
+const KINDS: [(&str, &Kind); 12] = [
+    ("plan", &PLAN),
+    ("baseline", &BASELINE),
+    ("report", &REPORT),
+    ("transcripts", &TRANSCRIPTS),
+    ("campaign", &CAMPAIGN),
+    ("bench", &BENCH),
+    ("mutant", &MUTANT),
+    ("vector", &VECTOR),
+    ("scenario", &SCENARIO),
+    ("bundle", &BUNDLE),
+    ("pem", &PEM),
+    ("proof", &PROOF),
+];
+
+/// The arguments of a command and of those below it that are paths, each behind the name of its command.
+fn paths(command: &Command, name: &str, out: &mut BTreeSet<(String, String)>) {
+    let path = ValueParser::path_buf().type_id();
+    for argument in command.get_arguments().filter(|a| a.get_value_parser().type_id() == path) {
+        out.insert((name.to_owned(), argument.get_id().to_string()));
+    }
+    for below in command.get_subcommands() {
+        paths(below, format!("{name} {}", below.get_name()).trim_start(), out);
+    }
+}
+
+/// Who adds an argument or a kind of file adds it to what `tests/inputs.rs` tries.
+#[test]
+fn whatever_is_read_or_written_is_in_the_table() {
+    let table: Value = serde_json::from_str(include_str!("../../tests/inputs/table.json")).unwrap();
+    let rows = || table.as_object().unwrap().values().flat_map(|rows| rows.as_array().unwrap());
+    let text = |row: &Value, name: &str| row[name].as_str().unwrap_or_default().to_owned();
+    let tried: BTreeSet<_> = rows().map(|row| (text(row, "command"), text(row, "argument"))).collect();
+    let mut all = BTreeSet::new();
+    paths(&Cli::command(), "", &mut all);
+    // Without a command it is `run`.
+    let (whole, of_run): (BTreeSet<_>, _) = all.into_iter().partition(|(command, _)| !command.is_empty());
+    let mut of_run = of_run.into_iter().map(|(_, argument)| ("run".to_owned(), argument));
+    assert!(of_run.all(|argument| whole.contains(&argument)));
+    assert!(whole.len() > 40, "{whole:?}");
+    let missing: Vec<_> = whole.difference(&tried).collect();
+    assert!(missing.is_empty(), "not in tests/inputs/table.json: {missing:?}");
+    // What is no path may come on standard input.
+    let unknown: Vec<_> = tried.difference(&whole).filter(|(_, argument)| argument != "proof").collect();
+    assert!(unknown.is_empty(), "no such argument: {unknown:?}");
+
+    let kinds: BTreeSet<_> = rows().map(|row| text(row, "kind")).filter(|kind| !kind.is_empty()).collect();
+    // Those two are read by others: the reference server, and a comparison with what is made.
+    let known: BTreeSet<_> = KINDS.iter().map(|(name, _)| *name).chain(["introspection", "vectors"]).collect();
+    assert_eq!(kinds.iter().map(String::as_str).collect::<BTreeSet<_>>(), known);
+    assert_eq!(include_str!("../files.rs").matches(": Kind =").count(), KINDS.len(), "every kind stands here");
+}
+
+/// The suite's own files are nowhere near the limits.
+#[test]
+fn limits_leave_room() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    for (folder, kind) in [("scenarios", &SCENARIO), ("vectors", &VECTOR)] {
+        let files = below(&root.join(folder), |path| path.extension().is_some_and(|e| e == "json")).unwrap();
+        assert!(files.len() > 400 && files.len() < FOLDER.0 / 10, "{folder}: {}", files.len());
+        for file in files {
+            let text = text(&file, kind).unwrap();
+            assert!(text.len() as u64 <= kind.most / 2, "{}", file.display());
+            let counted = Kind { values: kind.values / 2, ..*kind };
+            assert_eq!(within(&text, &counted), Ok(()), "{}", file.display());
+        }
+    }
+    for (name, kind) in KINDS {
+        assert!(kind.most <= 24 * MIB && !kind.mend.is_empty(), "{name}");
+    }
 }

@@ -104,6 +104,7 @@ pub(crate) fn merge(args: &MergeArgs, first: &str) -> Result<u8, Trouble> {
             "these campaigns are not the parts of one: {why}\n  mend: give the campaign.json of each shard of the same `fuzz --shard K/N` once"
         ))
     })?;
+    files::writable(&args.report, FUZZED)?;
     let path = save(&args.report, &whole);
     match args.format {
         Format::Json => print(&run::json(&whole)?),
