@@ -50,6 +50,7 @@ pub(crate) fn adapter(action: &AdapterAction) -> Result<u8, Trouble> {
             let done = serve::serve(io::stdin().lock(), io::stdout().lock(), io::stderr().lock(), fault);
             // A reader that went away ends it like one that closes its standard input.
             match done {
+                Err(e) if e.kind() == io::ErrorKind::InvalidData => Err(Trouble::Given(e.to_string())),
                 Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(Trouble::Harness(e.to_string())),
                 _ => Ok(0),
             }

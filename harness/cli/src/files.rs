@@ -230,7 +230,8 @@ fn made(path: &Path) -> Result<(), FileFault> {
     }
 }
 
-fn unwritten(path: &Path, fault: &FileFault) -> Trouble {
+/// What is said where a file cannot be written.
+pub(crate) fn unwritten(path: &Path, fault: &FileFault) -> Trouble {
     let mend = match fault {
         FileFault::Link | FileFault::NoFile(_) => "\n  mend: move it away, or name another place",
         _ => "",

@@ -45,7 +45,9 @@ fn given(text: &str, what: &str) -> Result<String, Trouble> {
 }
 
 fn file(path: &Path) -> Result<Vec<u8>, Trouble> {
-    files::octets(path, &PEM).map_err(|e| files::unusable(path, e, &PEM))
+    let octets = files::octets(path, &PEM).map_err(|e| files::unusable(path, e, &PEM))?;
+    // What an editor may put before a text; no DER begins like it.
+    Ok(octets.strip_prefix(b"\xef\xbb\xbf").map(<[u8]>::to_vec).unwrap_or(octets))
 }
 
 /// The parts of a proof, and what is to be said of them.

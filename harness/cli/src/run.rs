@@ -171,8 +171,8 @@ pub(crate) fn controls(args: &BoundsArgs) -> Result<Controls, Trouble> {
         Some(path) => {
             let shown = path.display().to_string();
             let hole = format!("{shown}: the key log is not whole: ");
-            let file = KeyLogFile::open(path, move |e| lost(&format!("{hole}{e}")))
-                .map_err(|e| Trouble::Given(format!("{shown}: {e}")))?;
+            let file = KeyLogFile::open(path, move |e| lost(&format!("{hole}{e}")));
+            let file = file.map_err(|e| files::unwritten(path, &e))?;
             note(&format!(
                 "{shown}: holds secrets; who has it and a capture reads all that the harness sent, tokens and proofs too"
             ));

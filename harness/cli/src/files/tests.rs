@@ -127,12 +127,14 @@ fn whatever_is_read_or_written_is_in_the_table() {
     let missing: Vec<_> = whole.difference(&tried).collect();
     assert!(missing.is_empty(), "not in tests/inputs/table.json: {missing:?}");
     // What is no path may come on standard input.
-    let unknown: Vec<_> = tried.difference(&whole).filter(|(_, argument)| argument != "proof").collect();
+    let unknown: Vec<_> =
+        tried.difference(&whole).filter(|(_, argument)| !["proof", "stdin"].contains(&argument.as_str())).collect();
     assert!(unknown.is_empty(), "no such argument: {unknown:?}");
 
     let kinds: BTreeSet<_> = rows().map(|row| text(row, "kind")).filter(|kind| !kind.is_empty()).collect();
-    // Those two are read by others: the reference server, and a comparison with what is made.
-    let known: BTreeSet<_> = KINDS.iter().map(|(name, _)| *name).chain(["introspection", "vectors"]).collect();
+    // Those are read by others: the reference server, the adapter, and a comparison with what is made.
+    let others = ["introspection", "questions", "vectors"];
+    let known: BTreeSet<_> = KINDS.iter().map(|(name, _)| *name).chain(others).collect();
     assert_eq!(kinds.iter().map(String::as_str).collect::<BTreeSet<_>>(), known);
     assert_eq!(include_str!("../files.rs").matches(": Kind =").count(), KINDS.len(), "every kind stands here");
 }

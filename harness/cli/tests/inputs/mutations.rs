@@ -11,18 +11,18 @@ use std::{
 };
 
 /// A change. It is made at a path where nothing is any more; the octets are those that were there.
-pub struct Mutation {
+pub(crate) struct Mutation {
     /// What the table of results calls it.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// Makes it.
-    pub make: fn(&Path, &[u8]),
+    pub(crate) make: fn(&Path, &[u8]),
     /// What the command may make of it.
-    pub leads: Leads,
+    pub(crate) leads: Leads,
 }
 
 /// What a command may make of a change.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Leads {
+pub(crate) enum Leads {
     /// No more than an error that names the file.
     Refused,
     /// To nothing else than before.
@@ -147,7 +147,7 @@ const LONG: usize = 200_000;
 const BIG: usize = 1 << 20;
 
 /// Of a file.
-pub const FILES: [Mutation; 43] = [
+pub(crate) const FILES: [Mutation; 43] = [
     // Something else than a file, or a file that is none to read.
     of("missing", Refused, |_, _| {}),
     of("a folder", Refused, |path, _| fs::create_dir(path).unwrap()),
@@ -216,7 +216,7 @@ pub const FILES: [Mutation; 43] = [
 ];
 
 /// Of a folder that is read. What was in it stands beside, with `.good` behind its name.
-pub const FOLDERS: [Mutation; 13] = [
+pub(crate) const FOLDERS: [Mutation; 13] = [
     of("missing", Refused, |_, _| {}),
     of("a file", Refused, |path, _| write(path, "{}")),
     of("a pipe", Refused, |path, _| pipe(path)),
@@ -248,7 +248,7 @@ pub const FOLDERS: [Mutation; 13] = [
 ];
 
 /// Of the place for an output. `NAME.mine` beside it is somebody's, and stays as it is.
-pub const PLACES: [Mutation; 9] = [
+pub(crate) const PLACES: [Mutation; 9] = [
     of("a pipe", Refused, |path, _| pipe(path)),
     of("a socket", Refused, |path, _| socket(path)),
     of("a link to a full device", Refused, |path, _| symlink("/dev/full", path).unwrap()),
@@ -261,17 +261,17 @@ pub const PLACES: [Mutation; 9] = [
 ];
 
 /// Where the good folder is.
-pub fn good(path: &Path) -> std::path::PathBuf {
+pub(crate) fn good(path: &Path) -> std::path::PathBuf {
     path.with_extension("good")
 }
 
 /// Where the file is that nobody may change.
-pub fn mine(path: &Path) -> std::path::PathBuf {
+pub(crate) fn mine(path: &Path) -> std::path::PathBuf {
     path.with_extension("mine")
 }
 
 /// Copies a folder.
-pub fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
         let (from, to) = (entry.path(), to.join(entry.file_name()));

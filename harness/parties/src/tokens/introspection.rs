@@ -99,5 +99,5 @@ impl Introspection {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, FileFault> {
-    files::read(path, LONGEST)
+    Ok(files::text(files::read(path, LONGEST)?)?.into_bytes())
 }
