@@ -61,8 +61,8 @@ fn counted(made: &Made) -> String {
     )
 }
 
-/// How many of what is wrong is told, of each kind of it.
-const TOLD: usize = 100;
+/// How many of what is wrong are told.
+const TOLD: usize = 40;
 
 fn check(directory: &Path, made: &Made) -> Result<u8, Trouble> {
     let wanted = made.files();

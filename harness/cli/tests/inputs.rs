@@ -6,7 +6,8 @@
 //! tried; `cargo test -p ekmcheck --test inputs -- --ignored` tries all.
 
 #![cfg(unix)]
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a helper that fails is a failing test")]
+#![expect(clippy::unwrap_used, reason = "a helper that fails is a failing test")]
+#![expect(clippy::print_stdout, reason = "the count and the slowest are what a reader of the log wants to know")]
 
 mod common;
 #[path = "inputs/mutations.rs"]
@@ -275,6 +276,9 @@ fn faults(row: &Row, mutation: &Mutation, ended: &Ended) -> Vec<String> {
     }
     if err.len() > MESSAGE {
         fault(format!("says {} octets", err.len()));
+    }
+    if let Some(c) = err.chars().find(|c| c.is_control() && *c != '\n') {
+        fault(format!("sends {c:?} to the terminal"));
     }
     if err.contains("panicked") || err.contains("overflow") {
         fault("panicked".to_owned());

@@ -220,5 +220,5 @@ fn flags(flags: rustix::fs::OFlags) -> i32 {
     flags.bits().cast_signed()
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests;

@@ -91,6 +91,7 @@ pub fn serve(
     mut notes: impl Write,
     fault: Option<Fault>,
 ) -> std::io::Result<()> {
+    let mut unanswered: u64 = 0;
     while let Some(line) = next(&mut input)? {
         match fault {
             Some(Fault::Echoes) => {
@@ -107,7 +108,14 @@ pub fn serve(
         }
         match answer(&line, fault) {
             Some(answer) => writeln!(output, "{}", serde_json::to_string(&answer)?)?,
-            None => writeln!(notes, "a line that is no JSON object with an id")?,
+            None => {
+                unanswered += 1;
+                match unanswered {
+                    ..=NOTED => writeln!(notes, "a line that is no JSON object with an id")?,
+                    _ if unanswered == NOTED + 1 => writeln!(notes, "and more of them")?,
+                    _ => {}
+                }
+            }
         }
         output.flush()?;
     }
@@ -116,6 +124,9 @@ pub fn serve(
 
 /// The longest line that is read, in octets. The longest vector is a tenth of it.
 const LONGEST_QUESTION: u64 = 4 << 20;
+
+/// How many lines that nobody can answer are noted.
+const NOTED: u64 = 20;
 
 /// The next line, without its end; `None` where there is none. What is not UTF-8 in it is replaced, and then no question.
 fn next(input: &mut impl BufRead) -> std::io::Result<Option<String>> {
