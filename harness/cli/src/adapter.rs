@@ -4,8 +4,7 @@ mod check;
 
 use std::{
     collections::BTreeSet,
-    fs, io,
-    path::Path,
+    io,
     time::{Duration, Instant},
 };
 
@@ -28,10 +27,12 @@ use ekmcheck_suite::{
 use crate::{
     Trouble,
     args::{AdapterAction, BoundedArgs, Format, RunArgs},
+    earlier::{Earlier, Of},
+    files::{self, VECTOR},
     note, print,
     progress::Progress,
     reports,
-    run::{known, now, status, writable, write_baseline},
+    run::{known, now, status, write_baseline},
     scenarios::{self, Scenarios},
     select,
     signals::{self, Stop, interrupted},
@@ -47,6 +48,7 @@ pub(crate) fn adapter(action: &AdapterAction) -> Result<u8, Trouble> {
             let done = serve::serve(io::stdin().lock(), io::stdout().lock(), io::stderr().lock(), fault);
             // A reader that went away ends it like one that closes its standard input.
             match done {
+                Err(e) if e.kind() == io::ErrorKind::InvalidData => Err(Trouble::Given(e.to_string())),
                 Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(Trouble::Harness(e.to_string())),
                 _ => Ok(0),
             }
@@ -65,15 +67,6 @@ fn named(fault: &str) -> Result<Fault, Trouble> {
 fn all() -> Result<Vec<Vector>, Trouble> {
     let made = vectors::generate().map_err(|e| Trouble::Harness(e.to_string()))?;
     Ok(made.vectors)
-}
-
-/// A vector from a file.
-fn read(path: &Path) -> Result<Vector, Trouble> {
-    let trouble = |what: String| {
-        Trouble::Given(format!("{}: {what}\n  mend: compare with vectors/schema/vector.schema.json", path.display()))
-    };
-    let text = fs::read_to_string(path).map_err(|e| trouble(e.to_string()))?;
-    serde_json::from_str(&text).map_err(|e| trouble(e.to_string()))
 }
 
 pub(crate) fn launch(command: &str, bounded: &BoundedArgs) -> Result<Launch, Trouble> {
@@ -95,7 +88,7 @@ pub(crate) fn run(command: &str, args: &RunArgs) -> Result<u8, Trouble> {
     let frozen = all()?;
     let vectors = match &args.adapter.vector[..] {
         [] => frozen.clone(),
-        paths => paths.iter().map(|path| read(path)).collect::<Result<_, _>>()?,
+        paths => paths.iter().map(|path| files::json(path, &VECTOR)).collect::<Result<_, _>>()?,
     };
     let live = scenarios::all(None)?;
     let cases: Vec<_> = vectors.iter().map(as_case).collect();
@@ -105,12 +98,15 @@ pub(crate) fn run(command: &str, args: &RunArgs) -> Result<u8, Trouble> {
     let stands = Scenarios { cases, ..live };
 
     let stop = Stop::on_signals()?;
-    let (asker, opened) = adapter::open(&launch, &frozen).map_err(|why| match stop.is_given() {
-        true => interrupted("while the adapter started"),
-        false => not_opened(command, &why),
+    let (asker, opened) = adapter::open(&launch, &frozen).map_err(|why| {
+        Earlier::of(Of::Run, &args.report).set_aside(None);
+        match stop.is_given() {
+            true => interrupted("while the adapter started"),
+            false => not_opened(command, &why),
+        }
     })?;
     // Not before: a liar leaves no report that could be taken for one.
-    writable(&args.report, "report.json")?;
+    reports::room(args)?;
     let vectors: Vec<Vector> = vectors.into_iter().filter(|v| selected.contains(&v.id)).collect();
     let jobs = args.jobs.map_or(1, usize::from);
     let plan = Plan { launch, vectors, jobs, restarts: args.adapter.restarts };
@@ -145,14 +141,14 @@ pub(crate) fn run(command: &str, args: &RunArgs) -> Result<u8, Trouble> {
         report.set_baseline(list.judge(&report));
     }
     let shown = signals::whole(|| {
-        write_baseline(args, &report, known.as_ref(), started)?;
+        write_baseline(args, &report, known.as_ref(), started);
         reports::save(args, &stands, &report, &played)
-    })?;
+    });
     match args.format {
         Format::Json => print(&reports::json(&report)?),
         Format::Human => {
             print(&summary(&report, &stands.ledger, *COLOURS));
-            print(&format!("report: {}\n", shown.display()));
+            print(&reports::place(shown.as_deref()));
         }
     }
     if done.restarts > 0 {

@@ -3,11 +3,11 @@
 use std::{
     collections::BTreeSet,
     fmt::Write as _,
-    fs,
     path::{Path, PathBuf},
 };
 
 use ekmcheck_suite::{
+    brief,
     case::{Case, Transport},
     load::suggestion,
     outcome::{Outcome, Verdict},
@@ -17,10 +17,15 @@ use serde::Deserialize;
 use time::{Date, Duration, OffsetDateTime};
 use toml::{Spanned, Value, value::Datetime};
 
-use crate::Trouble;
+use crate::{
+    Trouble,
+    files::{self, BASELINE},
+};
 
 /// What a reason says before somebody has filled it in.
 const TODO: &str = "TODO";
+/// How many faults are told at once.
+const TOLD: usize = 50;
 /// How long a new entry holds, in days: long enough to mend something, short enough to be asked again.
 const HOLDS: i64 = 90;
 
@@ -67,12 +72,19 @@ pub(crate) fn day(now: i64) -> Result<Date, Trouble> {
 impl List {
     /// Reads it; whatever can be wrong with it before anything was played is told at once.
     pub(crate) fn read(path: &Path, cases: &[Case], today: Date) -> Result<Self, Trouble> {
-        let text = fs::read_to_string(path).map_err(|e| Trouble::Given(format!("{}: {e}", path.display())))?;
+        let text = files::text(path, &BASELINE)?;
         let file: File = toml::from_str(&text).map_err(|e| {
-            Trouble::Given(format!("{}: {e}  mend: an entry is `[[known]]` with id, expected (fail, warn or inconclusive), reason, expires (2027-01-31), and if need be transport and link", path.display()))
+            let at = e.span().map_or(1, |span| text.get(..span.start).map_or(1, |b| b.matches('\n').count() + 1));
+            let what = brief::cut(e.message(), brief::LINE);
+            Trouble::Given(format!("{}:{at}: {what}\n  mend: an entry is `[[known]]` with id, expected (fail, warn or inconclusive), reason, expires (2027-01-31), and if need be transport and link", path.display()))
         })?;
         let (mut entries, mut faults, mut seen) = (Vec::new(), Vec::new(), BTreeSet::new());
         for entry in file.known {
+            // More than these nobody reads, and each may cost a search for what was meant.
+            if faults.len() >= TOLD {
+                faults.push("there may be more".to_owned());
+                break;
+            }
             let line = text.get(..entry.span().start).map_or(0, |before| before.matches('\n').count()) + 1;
             let entry = entry.into_inner();
             let last = last_day(&entry);

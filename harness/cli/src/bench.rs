@@ -9,13 +9,10 @@ use ekmcheck_suite::{
 use crate::{
     Trouble,
     args::{BenchArgs, Format},
-    note, planned, print,
-    run::{self, write_file},
+    earlier::{Earlier, MEASURED, Of},
+    files, note, planned, print, reports, run,
     signals::{self, Stop},
 };
-
-/// The file that everything else is made of.
-const REPORT: &str = "bench.json";
 
 /// The transports of which all three versions of HTTP are seen.
 const USUAL: [Transport; 3] = [Transport::Tls13H1, Transport::Tls13H2, Transport::QuicH3];
@@ -43,7 +40,10 @@ pub(crate) fn bench(args: &BenchArgs) -> Result<u8, Trouble> {
         return Err(Trouble::Given("no transport is left: the plan names none of those that are asked for".to_owned()));
     }
     let stop = Stop::on_signals()?;
-    let (subject, world, _running) = run::found(plan.as_ref(), &args.subject, &args.network, &transports, now, &stop)?;
+    // Where this comes to nothing, an earlier measurement must not look like it.
+    let nothing = |_: &Trouble| Earlier::of(Of::Bench, &args.report).set_aside(None);
+    let found = run::found(plan.as_ref(), &args.subject, &args.network, &transports, now, &stop);
+    let (subject, world, _running) = found.inspect_err(nothing)?;
     let mut bounds = args.bounds.clone();
     if let Some(plan) = &plan {
         bounds.rate = bounds.rate.or(plan.rate);
@@ -64,13 +64,17 @@ pub(crate) fn bench(args: &BenchArgs) -> Result<u8, Trouble> {
             note(&line(point));
         }
     };
-    run::writable(&args.report, REPORT)?;
+    files::writable(&args.report, MEASURED)?;
     let done = measure(&world, &settings, &mut told, stop.flag());
-    let done = done.map_err(|why| if stop.is_given() { Trouble::Incomplete(why) } else { Trouble::Given(why) })?;
-    signals::whole(|| write(args, &done))?;
+    let done = done.map_err(|why| if stop.is_given() { Trouble::Incomplete(why) } else { Trouble::Given(why) });
+    let done = done.inspect_err(nothing)?;
+    let is_written = signals::whole(|| write(args, &done))?;
     match args.format {
         Format::Json => print(&run::json(&done)?),
-        Format::Human => print(&format!("{}\nreport: {}\n", ekmcheck_report::bench(&done), args.report.display())),
+        Format::Human => {
+            let place = reports::place(is_written.then_some(args.report.as_path()));
+            print(&format!("{}\n{place}", ekmcheck_report::bench(&done)));
+        }
     }
     Ok(match &done.unfinished {
         _ if args.check && !done.broken().is_empty() => 1,
@@ -88,22 +92,27 @@ fn loads(args: &BenchArgs) -> Vec<Load> {
     loads
 }
 
-fn write(args: &BenchArgs, done: &Bench) -> Result<(), Trouble> {
-    write_file(&args.report, REPORT, &run::json(done)?)?;
-    write_file(&args.report, "bench.md", &ekmcheck_report::bench(done))?;
-    write_file(&args.report, "bench.html", &ekmcheck_report::bench_page(done))?;
+/// Writes what was measured, and takes away the charts of an earlier measurement; what cannot be written is told, and the
+/// others are written all the same. Whether the file of the result is.
+fn write(args: &BenchArgs, done: &Bench) -> Result<bool, Trouble> {
+    let earlier = Earlier::of(Of::Bench, &args.report);
+    let is_written = files::keep(&args.report, MEASURED, run::json(done)?);
+    files::keep(&args.report, "bench.md", ekmcheck_report::bench(done));
+    files::keep(&args.report, "bench.html", ekmcheck_report::bench_page(done));
+    let mut charts = Vec::new();
     for transport in done.transports() {
-        let charts = [
+        let drawn = [
             ("cost", ekmcheck_report::cost_chart(done, transport)),
             ("break-even", ekmcheck_report::break_even_chart(done, transport)),
         ];
-        for (name, chart) in charts {
-            if let Some(chart) = chart {
-                write_file(&args.report, &format!("{name}-{}.svg", transport.name()), &(chart + "\n"))?;
-            }
+        for (name, chart) in drawn.into_iter().filter_map(|(name, chart)| Some((name, chart?))) {
+            let name = format!("{name}-{}.svg", transport.name());
+            files::keep(&args.report, &name, chart + "\n");
+            charts.push(name);
         }
     }
-    Ok(())
+    earlier.forget(|name| name.ends_with(".svg") && !charts.iter().any(|chart| chart == name));
+    Ok(is_written)
 }
 
 fn line(point: &Point) -> String {

@@ -2,8 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
-    io::{self, Write as _},
+    fs, io,
     path::{Path, PathBuf},
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -12,12 +11,16 @@ use ekmcheck_forge::{
     bundle::{Bundle, File, HARNESS},
     pki::CLIENTS,
 };
+use ekmcheck_player::files::Access;
 use ekmcheck_suite::load::suggestion;
 
-use crate::{Trouble, args::TokenArgs, plan::Plan, print, run};
-
-/// The most octets that a file of a bundle has.
-const LONGEST: u64 = 1 << 20;
+use crate::{
+    Trouble,
+    args::TokenArgs,
+    files::{self, BUNDLE, PEM},
+    plan::Plan,
+    print, run,
+};
 
 /// Reads a bundle that is valid now.
 pub(crate) fn read(directory: &Path) -> Result<Bundle, Trouble> {
@@ -34,7 +37,7 @@ pub(crate) fn certificate_of(plan: &Plan, client: &str) -> PathBuf {
 /// All certificates of a file, in DER.
 pub(crate) fn certificates(path: &Path) -> Result<Vec<Vec<u8>>, Trouble> {
     let trouble = |what: String| Trouble::Given(format!("{}: {what}; PEM with certificates is wanted", path.display()));
-    let text = text(path).map_err(|e| trouble(e.to_string()))?;
+    let text = files::text_of(path, &PEM).map_err(|e| trouble(e.to_string()))?;
     let found = ekmcheck_forge::pki::certificates_in(&text).map_err(|e| trouble(e.to_string()))?;
     if found.is_empty() { Err(trouble("there is no certificate in it".to_owned())) } else { Ok(found) }
 }
@@ -53,8 +56,8 @@ pub(crate) fn read_with(directory: &Path, own: &BTreeMap<String, (PathBuf, PathB
         Some(if kind == "key" { key } else { certificate })
     };
     let bundle = Bundle::read(|path| match elsewhere(path) {
-        Some(file) => text(file).map_err(|e| format!("(here {}) {e}", file.display())),
-        None => text(&directory.join(path)).map_err(|e| e.to_string()),
+        Some(file) => files::text_of(file, &PEM).map_err(|e| format!("(here {}) {e}", file.display())),
+        None => files::text_of(&directory.join(path), &BUNDLE).map_err(|e| e.to_string()),
     });
     let bundle = bundle.map_err(|e| {
         Trouble::Given(format!(
@@ -75,13 +78,6 @@ pub(crate) fn read_with(directory: &Path, own: &BTreeMap<String, (PathBuf, PathB
         )));
     }
     Ok(bundle)
-}
-
-fn text(path: &Path) -> io::Result<String> {
-    use io::Read as _;
-    let mut text = String::new();
-    fs::File::open(path)?.take(LONGEST).read_to_string(&mut text)?;
-    Ok(text)
 }
 
 /// Prints a token for one of a bundle's clients.
@@ -118,7 +114,8 @@ pub(crate) fn write(directory: &Path, files: &[File]) -> Result<(), Trouble> {
             // It may have been there, for all to read.
             owner_only(folder).map_err(trouble)?;
         }
-        write_file(&path, &file.text, file.private).map_err(trouble)?;
+        let access = if file.private { Access::Owner } else { Access::Open };
+        files::put(&path, file.text.as_bytes(), access)?;
     }
     Ok(())
 }
@@ -146,29 +143,6 @@ fn owner_only(folder: &Path) -> io::Result<()> {
     #[cfg(not(unix))]
     let _ = folder;
     Ok(())
-}
-
-/// Writes a file in the place of one that may be there: an open one of others' would keep its readers, and a link would
-/// lead elsewhere.
-fn write_file(path: &Path, text: &str, private: bool) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
-        _ => {}
-    }
-    let mut options = fs::OpenOptions::new();
-    // Never through a link: what is there by now is an error.
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, if private { 0o600 } else { 0o644 });
-    let mut file = options.open(path)?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        // The umask decides about others, and not about the owner.
-        let mode = file.metadata()?.permissions().mode();
-        file.set_permissions(fs::Permissions::from_mode(if private { 0o600 } else { mode | 0o600 }))?;
-    }
-    file.write_all(text.as_bytes())
 }
 
 #[cfg(test)]

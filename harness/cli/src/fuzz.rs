@@ -3,7 +3,7 @@
 mod black_box;
 mod save;
 
-use std::{cell::Cell, fs, path::Path, sync::Arc, time::Duration};
+use std::{cell::Cell, path::Path, sync::Arc, time::Duration};
 
 use ekmcheck_player::{
     adapter::open,
@@ -18,6 +18,8 @@ pub(crate) use self::save::merge;
 use crate::{
     Trouble, adapter,
     args::{Format, FuzzArgs},
+    earlier::{Earlier, FUZZED, Of},
+    files::{self, CAMPAIGN},
     note, planned, print, run, scenarios,
     signals::{self, Stop},
     terminal::COLOURS,
@@ -31,18 +33,24 @@ pub(crate) fn fuzz(args: &FuzzArgs) -> Result<u8, Trouble> {
     if let Some(directory) = &args.output_dir {
         return black_box::write(directory, args.input_dir.as_deref(), args.no_of_files, args.seed);
     }
+    let work = work(args)?;
     let mut done = match &args.adapter {
-        Some(command) => of_adapter(command, args)?,
-        None => of_server(args)?,
+        Some(command) => of_adapter(command, work, args)?,
+        None => of_server(work, args)?,
     };
     done.named_by = named_by(args);
     done.machine = machine();
-    let path = signals::whole(|| save::save(&args.report, &done))?;
+    let path = signals::whole(|| save::save(&args.report, &done));
     match args.format {
         Format::Json => print(&run::json(&done)?),
-        Format::Human => print(&save::told(&done, &path, *COLOURS)),
+        Format::Human => print(&save::told(&done, path.as_deref(), *COLOURS)),
     }
     Ok(status(&done))
+}
+
+/// Where the campaign comes to nothing, an earlier one must not look like it.
+fn nothing(args: &FuzzArgs) {
+    Earlier::of(Of::Campaign, &args.report).set_aside(args.replay.as_deref().or(args.resume.as_deref()));
 }
 
 /// 1 where something is against a MUST; 3 where that nothing is cannot be said, since not all that was asked for was done.
@@ -67,7 +75,7 @@ fn work(args: &FuzzArgs) -> Result<Work, Trouble> {
     })
 }
 
-fn of_server(args: &FuzzArgs) -> Result<Campaign, Trouble> {
+fn of_server(work: Work, args: &FuzzArgs) -> Result<Campaign, Trouble> {
     let all = scenarios::all(None)?;
     let now = run::now()?;
     let plan = args.plan.as_deref().map(planned::read).transpose()?;
@@ -79,14 +87,14 @@ fn of_server(args: &FuzzArgs) -> Result<Campaign, Trouble> {
     }
     let asked = run::transports(&args.transport);
     let stop = Stop::on_signals()?;
-    let (subject, world, _running) = run::found(plan.as_ref(), &args.subject, &args.network, &asked, now, &stop)?;
+    let found = run::found(plan.as_ref(), &args.subject, &args.network, &asked, now, &stop);
+    let (subject, world, _running) = found.inspect_err(|_| nothing(args))?;
     let mut transports = asked;
     transports.retain(|t| plan.as_ref().is_none_or(|plan| plan.transports.contains(t)));
     if transports.is_empty() {
         return Err(Trouble::Given("no transport is left: the plan names none of those that are asked for".to_owned()));
     }
-    let work = work(args)?;
-    run::writable(&args.report, save::REPORT)?;
+    files::writable(&args.report, FUZZED)?;
     let world = world.with(run::controls(&args.bounds)?);
     let settings =
         Settings { subject, transports, work, server_errors: args.stop_after_errors, cases: Arc::new(all.cases) };
@@ -97,23 +105,27 @@ fn of_server(args: &FuzzArgs) -> Result<Campaign, Trouble> {
     {
         note(&format!("the subject ended: {how}"));
     }
-    done.map_err(|why| if stop.is_given() { Trouble::Incomplete(why) } else { Trouble::Given(why) })
+    let done = done.map_err(|why| if stop.is_given() { Trouble::Incomplete(why) } else { Trouble::Given(why) });
+    done.inspect_err(|_| nothing(args))
 }
 
-fn of_adapter(command: &str, args: &FuzzArgs) -> Result<Campaign, Trouble> {
+fn of_adapter(command: &str, work: Work, args: &FuzzArgs) -> Result<Campaign, Trouble> {
     let made = vectors::generate().map_err(|e| Trouble::Harness(e.to_string()))?;
     let settings = OnAdapter {
         launch: adapter::launch(command, &args.bounded)?,
         command: command.to_owned(),
         vectors: Arc::new(made.vectors),
-        work: work(args)?,
+        work,
         restarts: args.restarts,
     };
-    let refused = |why: String| adapter::not_opened(command, &why);
+    let refused = |why: String| {
+        nothing(args);
+        adapter::not_opened(command, &why)
+    };
     let stop = Stop::on_signals()?;
     let opened = open(&settings.launch, &settings.vectors).map_err(refused)?;
     // Not before: a liar leaves no report that could be taken for one.
-    run::writable(&args.report, save::REPORT)?;
+    files::writable(&args.report, FUZZED)?;
     on_adapter(&settings, opened, &mut progress(args.quiet), stop.flag()).map_err(refused)
 }
 
@@ -148,24 +160,22 @@ fn corpus(args: &FuzzArgs) -> Result<(Vec<Value>, bool), Trouble> {
     Ok((corpus, replay))
 }
 
-fn text_of(path: &Path) -> Result<String, Trouble> {
-    fs::read_to_string(path).map_err(|e| Trouble::Given(format!("{}: {e}", path.display())))
-}
-
 /// Reads a `campaign.json`.
 fn read(path: &Path) -> Result<Campaign, Trouble> {
-    let trouble = |what| {
-        Trouble::Given(format!("{}: {what}\n  mend: give the campaign.json of an `ekmcheck fuzz`", path.display()))
-    };
-    serde_json::from_str(&text_of(path)?).map_err(trouble)
+    files::json(path, &CAMPAIGN)
 }
 
 /// The examples of a campaign, or a mutant in a file of its own.
 fn mutants(path: &Path) -> Result<Vec<Value>, Trouble> {
-    match serde_json::from_str::<Value>(&text_of(path)?) {
-        Ok(mutant) if mutant.get("mutations").is_some() => Ok(vec![mutant]),
-        _ => Ok(read(path)?.findings.iter().flat_map(|f| &f.examples).map(|e| e.mutations.clone()).collect()),
+    let text = files::text(path, &CAMPAIGN)?;
+    let mutant: Value = files::parsed(path, &text, &CAMPAIGN)?;
+    if mutant.get("mutations").is_some() {
+        return Ok(vec![mutant]);
     }
+    // As values and as a campaign at once it would take twice the memory.
+    drop(mutant);
+    let campaign: Campaign = files::parsed(path, &text, &CAMPAIGN)?;
+    Ok(campaign.findings.iter().flat_map(|f| &f.examples).map(|e| e.mutations.clone()).collect())
 }
 
 fn named_by(args: &FuzzArgs) -> Vec<String> {

@@ -6,7 +6,7 @@ use clap::Args;
 use ekmcheck_forge::properties as of_forge;
 use ekmcheck_suite::properties as of_suite;
 
-use crate::{Trouble, print, run};
+use crate::{Trouble, files, print};
 
 #[derive(Args)]
 pub(crate) struct FuzzSeedsArgs {
@@ -22,7 +22,7 @@ pub(crate) fn fuzz_seeds(args: &FuzzSeedsArgs) -> Result<u8, Trouble> {
     let (mut files, mut octets) = (0, 0);
     for (name, seeds) in targets {
         for (seed, content) in seeds() {
-            run::write_octets(&args.directory.join(name), &seed, &content)?;
+            files::write(&args.directory.join(name), &seed, &content)?;
             files += 1;
             octets += content.len();
         }

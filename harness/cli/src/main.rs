@@ -8,6 +8,8 @@ mod bench;
 mod bundle;
 mod compare;
 mod doctor;
+mod earlier;
+mod files;
 mod fuzz;
 mod fuzz_seeds;
 mod init;
@@ -32,12 +34,16 @@ mod terminal;
 mod trace;
 mod vectors;
 
-use std::process::ExitCode;
+use std::{
+    io,
+    process::ExitCode,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use clap::{CommandFactory as _, Parser as _};
 
 use args::{Cli, Command};
-use ekmcheck_suite::inert;
+use ekmcheck_suite::{brief, inert};
 
 /// Exit status for a mistake in what the tool was given: arguments, files, names.
 const USAGE: u8 = 2;
@@ -63,7 +69,8 @@ pub(crate) enum Trouble {
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(trouble) => return usage(&trouble),
+        // Help and the version come this way, too.
+        Err(e) => return ended(told(&e)),
     };
     // What a daemon leaves behind is ended with it.
     ekmcheck_player::children::adopt_orphans();
@@ -92,17 +99,17 @@ fn main() -> ExitCode {
         Some(Command::FuzzSeeds(args)) => fuzz_seeds::fuzz_seeds(&args),
         Some(Command::Schema(args)) => schema::schema(&args),
         Some(Command::Completions { shell }) => {
-            clap_complete::generate(shell, &mut Cli::command(), "ekmcheck", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "ekmcheck", &mut script);
+            print(&String::from_utf8_lossy(&script));
             Ok(0)
         }
     };
     match done {
-        Ok(status) => ExitCode::from(status),
+        Ok(status) => ended(status),
         Err(trouble) => {
-            use std::io::Write as _;
-            // Nothing is left to be done when even that cannot be written.
-            let _ = writeln!(anstream::stderr(), "{}", terminal::message(&format!("error: {trouble}")));
-            ExitCode::from(match trouble {
+            note(&brief::message(&format!("error: {trouble}")));
+            ended(match trouble {
                 Trouble::Given(_) => USAGE,
                 Trouble::Harness(_) => HARNESS,
                 Trouble::Incomplete(_) => INCOMPLETE,
@@ -111,29 +118,64 @@ fn main() -> ExitCode {
     }
 }
 
-/// Help, the version, or what is wrong with the arguments, which are repeated there as they were given.
-fn usage(trouble: &clap::Error) -> ExitCode {
-    use std::io::Write as _;
+/// What clap has to say: help, the version, or what is wrong with the arguments, which are repeated there as they were given.
+fn told(said: &clap::Error) -> u8 {
+    if !said.use_stderr() {
+        emit(&said.render().ansi().to_string());
+        return 0;
+    }
     let steers = |argument: std::ffi::OsString| argument.to_str().is_none_or(|text| text.contains(inert::steers));
     if std::env::args_os().any(steers) {
         // Without clap's colours: nobody could tell them from those of the arguments.
-        let _ = write!(anstream::stderr(), "{}", terminal::message(&trouble.render().to_string()));
+        note(brief::message(&said.render().to_string()).trim_end());
     } else {
-        // As `Cli::parse` does.
-        let _ = trouble.print();
+        use io::Write as _;
+        // Nothing is left to be done when even that cannot be written.
+        let _ = writeln!(anstream::stderr(), "{}", brief::message(&said.render().ansi().to_string()).trim_end());
     }
-    ExitCode::from(u8::try_from(trouble.exit_code()).unwrap_or(USAGE))
+    USAGE
 }
 
-/// Prints to standard output; a reader that went away ends the output, not the tool.
+/// Whether something that was to be written is not.
+static LOST: AtomicBool = AtomicBool::new(false);
+/// Whether nobody reads standard output, or it cannot be written.
+static SILENT: AtomicBool = AtomicBool::new(false);
+
+/// The exit status: what was lost is no success, and hides nothing that is worse.
+fn ended(status: u8) -> ExitCode {
+    let lost = LOST.load(Ordering::Relaxed) && status == 0;
+    ExitCode::from(if lost { HARNESS } else { status })
+}
+
+/// Tells that something could not be written; the command goes on, and ends with [`HARNESS`] instead of 0.
+pub(crate) fn lost(what: &str) {
+    LOST.store(true, Ordering::Relaxed);
+    note(&brief::message(&format!("error: {what}")));
+}
+
+/// Prints to standard output, inert. A reader that went away ends the output, not the tool; any other fault is told.
 pub(crate) fn print(text: &str) {
-    use std::io::Write as _;
+    emit(&terminal::shown(text));
+}
+
+/// Writes to standard output what is fit for it.
+fn emit(text: &str) {
+    use io::Write as _;
+    if SILENT.load(Ordering::Relaxed) {
+        return;
+    }
     let mut out = anstream::stdout();
-    let _ = out.write_all(terminal::shown(text).as_bytes()).and_then(|()| out.flush());
+    if let Err(e) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        SILENT.store(true, Ordering::Relaxed);
+        if e.kind() != io::ErrorKind::BrokenPipe {
+            lost(&format!("standard output: {e}\n  what is there is not whole"));
+        }
+    }
 }
 
 /// Prints to standard error.
 pub(crate) fn note(text: &str) {
-    use std::io::Write as _;
+    use io::Write as _;
+    // Nothing is left to be done when even that cannot be written.
     let _ = writeln!(anstream::stderr(), "{}", terminal::message(text));
 }

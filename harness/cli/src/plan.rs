@@ -7,7 +7,7 @@ mod listening;
 
 use std::{
     collections::BTreeMap,
-    fmt, fs,
+    fmt,
     num::NonZeroU32,
     ops::Range,
     path::{Path, PathBuf},
@@ -15,11 +15,14 @@ use std::{
 };
 
 use ekmcheck_forge::pki::CLIENTS;
-use ekmcheck_suite::{case::Transport, load::suggestion, play::Place};
+use ekmcheck_suite::{brief, case::Transport, load::suggestion, play::Place};
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::reach::host_and_port;
+use crate::{
+    files::{PLAN, text_of},
+    reach::host_and_port,
+};
 
 /// The file of a plan in a directory that `ekmcheck init` made.
 const NAME: &str = "plan.toml";
@@ -208,7 +211,8 @@ pub(crate) struct Mistake {
 
 impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}: {}\n  mend: {}", self.file, self.line, self.what, self.mend)
+        let (what, mend) = (brief::cut(&self.what, brief::LINE), brief::cut(&self.mend, brief::LINE));
+        write!(f, "{}:{}: {what}\n  mend: {mend}", self.file, self.line)
     }
 }
 
@@ -221,18 +225,13 @@ pub(crate) fn read(path: &Path) -> Result<Plan, Vec<Mistake>> {
     let within = path.is_dir().then(|| path.join(NAME));
     let path = within.as_deref().unwrap_or(path);
     let file = path.display().to_string();
-    match fs::read_to_string(path) {
+    match text_of(path, &PLAN) {
         // A name alone has an empty parent, and nothing can be started in one.
         Ok(text) => {
             let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
             parse(&file, &text, folder.unwrap_or(Path::new(".")))
         }
-        Err(e) => Err(vec![Mistake {
-            file,
-            line: 1,
-            what: e.to_string(),
-            mend: "make one with `ekmcheck init resource-server --dir DIR`; it is DIR/plan.toml".to_owned(),
-        }]),
+        Err(e) => Err(vec![Mistake { file, line: 1, what: e.to_string(), mend: PLAN.mend.to_owned() }]),
     }
 }
 
@@ -415,6 +414,8 @@ fn origin(url: &str) -> Result<(String, Option<u16>), String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     const GOOD: &str = "[subject]\nname = \"mine\"\nversion = \"1\"\n[target]\nurl = \"https://localhost:8443\"\n\

@@ -1,6 +1,6 @@
 //! `ekmcheck proof` and `ekmcheck exporter`: single proofs and connections, for whoever looks for a mistake.
 
-use std::{fs, io::Read as _, net::SocketAddr, path::Path};
+use std::{net::SocketAddr, path::Path};
 
 use ekmcheck_player::workbench::{
     self, ExportError, IngredientError, Ingredients, Inspection, Make, Target, Verify, Weight,
@@ -11,12 +11,10 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use crate::{
     Trouble,
     args::{ExporterArgs, IngredientArgs, MakeArgs, ProofAction, VerifyArgs},
+    files::{self, PEM, PROOF},
     note, print, reach, run,
     terminal::COLOURS,
 };
-
-/// The longest text that is read from standard input or a file, in octets.
-const LONGEST: u64 = 1 << 20;
 
 /// Inspects, verifies or makes a proof. 1 where the proof is to be refused.
 pub(crate) fn proof(action: &ProofAction) -> Result<u8, Trouble> {
@@ -37,18 +35,16 @@ fn given(text: &str, what: &str) -> Result<String, Trouble> {
     if text != "-" {
         return Ok(text.to_owned());
     }
-    let mut read = String::new();
-    let trouble = |e: std::io::Error| Trouble::Given(format!("{what}: standard input: {e}"));
-    std::io::stdin().take(LONGEST).read_to_string(&mut read).map_err(trouble)?;
+    let read = files::standard_input(&PROOF)
+        .map_err(|e| Trouble::Given(format!("{what}: standard input: {e}\n  mend: {}", PROOF.mend)))?;
     let read = read.strip_suffix('\n').unwrap_or(&read);
     Ok(read.strip_suffix('\r').unwrap_or(read).to_owned())
 }
 
 fn file(path: &Path) -> Result<Vec<u8>, Trouble> {
-    let trouble = |e: std::io::Error| Trouble::Given(format!("{}: {e}", path.display()));
-    let mut octets = Vec::new();
-    fs::File::open(path).and_then(|f| f.take(LONGEST).read_to_end(&mut octets)).map_err(trouble)?;
-    Ok(octets)
+    let octets = files::octets(path, &PEM).map_err(|e| files::unusable(path, e, &PEM))?;
+    // What an editor may put before a text; no DER begins like it.
+    Ok(octets.strip_prefix(b"\xef\xbb\xbf").map(<[u8]>::to_vec).unwrap_or(octets))
 }
 
 /// The parts of a proof, and what is to be said of them.

@@ -1,8 +1,9 @@
 //! `ekmcheck run`.
 
-use std::{fs, io::Write as _, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 
 use ekmcheck_player::{
+    files::Access,
     keylog::KeyLogFile,
     pace::Pace,
     run::{Pick, Plan, Played},
@@ -18,7 +19,9 @@ use crate::{
     Trouble, adapter,
     args::{BoundsArgs, Format, RunArgs, jobs},
     baseline::{self, List},
-    bundle, note, plan, planned,
+    bundle,
+    earlier::{Earlier, Of},
+    files, lost, note, plan, planned,
     planned::Planned,
     print,
     progress::Progress,
@@ -34,7 +37,18 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Trouble> {
     if let Some(command) = &args.adapter.adapter {
         return adapter::run(command, args);
     }
-    let earlier = args.part.rerun_failed.as_deref().map(select::report).transpose()?;
+    // What is wrong with arguments and files says nothing of the subject, and the reports of an earlier run may stay.
+    let mut at_work = false;
+    let done = play(args, &mut at_work);
+    if at_work && done.is_err() {
+        Earlier::of(Of::Run, &args.report).set_aside(args.part.rerun_failed.as_deref());
+    }
+    done
+}
+
+/// Does it; `at_work` is true from when something is done with the subject until there is a result.
+fn play(args: &RunArgs, at_work: &mut bool) -> Result<u8, Trouble> {
+    let earlier = args.part.rerun_failed.as_deref().map(reports::saved).transpose()?;
     let all = scenarios::all(args.selection.scenarios.as_deref())?;
     let now = now()?;
     let plan_file = args.plan.as_deref().map(planned::read).transpose()?;
@@ -43,6 +57,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Trouble> {
     let ledger = Arc::new(all.ledger.clone());
     let stop = Stop::on_signals()?;
     let named = args.subject.as_deref().or(earlier.as_ref().map(|e| e.subject.as_str())).unwrap_or("reference");
+    *at_work = true;
     // What it started ends with this function.
     let (subject, world, planned) = found(plan_file.as_ref(), named, &args.network, &args.transport, now, &stop)?;
     let mut bounds = args.bounds.clone();
@@ -63,7 +78,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Trouble> {
         }
         _ => {}
     }
-    writable(&args.report, "report.json")?;
+    reports::room(args)?;
     let mut plan = Plan {
         cases: Arc::new(cases),
         ledger: ledger.clone(),
@@ -90,11 +105,11 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Trouble> {
     };
     let (mut report, played) = runtime.block_on(repeat(world, plan, args, finish, &stop));
     report.started = Some(now);
+    *at_work = false;
     let shown = signals::whole(|| {
-        let shown = reports::save(args, &all, &report, &played)?;
-        write_baseline(args, &report, known.as_ref(), now)?;
-        Ok::<_, Trouble>(shown)
-    })?;
+        write_baseline(args, &report, known.as_ref(), now);
+        reports::save(args, &all, &report, &played)
+    });
     match args.format {
         Format::Json => print(&reports::json(&report)?),
         Format::Human => {
@@ -102,7 +117,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Trouble> {
             if args.timings {
                 print(&timings(&report));
             }
-            print(&format!("report: {}\n", shown.display()));
+            print(&reports::place(shown.as_deref()));
         }
     }
     if report.counts.applicable == 0 {
@@ -149,10 +164,12 @@ pub(crate) fn controls(args: &BoundsArgs) -> Result<Controls, Trouble> {
     let key_log = match &args.keylog {
         None => None,
         Some(path) => {
-            let file = KeyLogFile::open(path).map_err(|e| Trouble::Given(format!("{}: {e}", path.display())))?;
+            let shown = path.display().to_string();
+            let hole = format!("{shown}: the key log is not whole: ");
+            let file = KeyLogFile::open(path, move |e| lost(&format!("{hole}{e}")));
+            let file = file.map_err(|e| files::unwritten(path, &e))?;
             note(&format!(
-                "{}: holds secrets; who has it and a capture reads all that the harness sent, tokens and proofs too",
-                path.display()
+                "{shown}: holds secrets; who has it and a capture reads all that the harness sent, tokens and proofs too"
             ));
             Some(Arc::new(file))
         }
@@ -169,10 +186,15 @@ pub(crate) fn transports(asked: &[Transport]) -> Vec<Transport> {
 }
 
 /// Writes the list of what failed, if that was asked for.
-pub(crate) fn write_baseline(args: &RunArgs, report: &Report, known: Option<&List>, now: i64) -> Result<(), Trouble> {
-    let Some(path) = &args.known.write_baseline else { return Ok(()) };
-    let text = baseline::of(report, args.strict, known, baseline::day(now)?);
-    fs::write(path, text).map_err(|e| Trouble::Given(format!("{}: {e}", path.display())))
+pub(crate) fn write_baseline(args: &RunArgs, report: &Report, known: Option<&List>, now: i64) {
+    let Some(path) = &args.known.write_baseline else { return };
+    let written = baseline::day(now).and_then(|today| {
+        let text = baseline::of(report, args.strict, known, today);
+        files::put(path, text.as_bytes(), Access::Open)
+    });
+    if let Err(trouble) = written {
+        lost(&trouble.to_string());
+    }
 }
 
 /// The list of known failures; and the file for a new one must not be there yet, for reasons would be lost.
@@ -281,31 +303,4 @@ pub(crate) fn now() -> Result<i64, Trouble> {
 /// A value as indented JSON with a newline at the end, inert in a terminal.
 pub(crate) fn json(value: &impl serde::Serialize) -> Result<String, Trouble> {
     ekmcheck_report::json::readable(value).map_err(|e| Trouble::Harness(e.to_string()))
-}
-
-/// Writes a file below a directory that is made if need be.
-pub(crate) fn write_file(directory: &Path, name: &str, text: &str) -> Result<(), Trouble> {
-    write_octets(directory, name, text.as_bytes())
-}
-
-/// As [`write_file`], for what is no text.
-pub(crate) fn write_octets(directory: &Path, name: &str, octets: &[u8]) -> Result<(), Trouble> {
-    let path = directory.join(name);
-    let trouble = |e: std::io::Error| Trouble::Given(format!("{}: {e}", path.display()));
-    fs::create_dir_all(directory).map_err(trouble)?;
-    fs::File::create(&path).and_then(|mut f| f.write_all(octets)).map_err(trouble)
-}
-
-/// Finds out that a file cannot be written before the work whose result it is to hold.
-pub(crate) fn writable(directory: &Path, name: &str) -> Result<(), Trouble> {
-    let path = directory.join(name);
-    let trouble = |e: std::io::Error| Trouble::Given(format!("{}: {e}", path.display()));
-    fs::create_dir_all(directory).map_err(trouble)?;
-    let open = |new: bool| fs::OpenOptions::new().append(true).create_new(new).open(&path);
-    match open(true) {
-        // Where the work cannot even begin, nothing is left that could be taken for its result.
-        Ok(_) => fs::remove_file(&path).map_err(trouble),
-        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => open(false).map(drop).map_err(trouble),
-        Err(e) => Err(trouble(e)),
-    }
 }

@@ -1,6 +1,6 @@
 //! Finds and reads case files, embedded or from a directory.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{collections::BTreeSet, path::Path};
 
 use ekmcheck_forge::{alteration, mutation, pki};
 use ekmcheck_suite::{
@@ -11,7 +11,10 @@ use ekmcheck_suite::{
 };
 use include_dir::{Dir, include_dir};
 
-use crate::Trouble;
+use crate::{
+    Trouble,
+    files::{self, SCENARIO},
+};
 
 static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../scenarios");
 
@@ -21,6 +24,9 @@ pub(crate) const ROLE: &str = "resource-server";
 pub(crate) const LEDGER: &str = "requirements.json";
 /// The file of the ambiguities.
 pub(crate) const REGISTER: &str = "ambiguities.json";
+
+/// How many faults are told at once.
+const TOLD: usize = 50;
 
 /// All cases and the ledger.
 pub(crate) struct Scenarios {
@@ -51,6 +57,11 @@ pub(crate) fn all(directory: Option<&Path>) -> Result<Scenarios, Trouble> {
     };
     let (mut cases, mut faults) = (Vec::new(), Vec::new());
     for (path, text) in &files {
+        // More than these nobody reads, and each may cost a search for what was meant.
+        if faults.len() == TOLD {
+            faults.push("there may be more".to_owned());
+            break;
+        }
         let Some(stem) = path.strip_prefix(ROLE).and_then(|p| p.strip_prefix('/')?.strip_suffix(".json")) else {
             // A case that is silently not played would look like one that passes.
             if path.ends_with(".json") && ![LEDGER, REGISTER].contains(&path.as_str()) && !path.starts_with("schema/") {
@@ -131,23 +142,13 @@ fn embedded() -> Vec<(String, String)> {
 }
 
 fn from_disk(root: &Path) -> Result<Vec<(String, String)>, Trouble> {
-    fn walk(root: &Path, at: &Path, out: &mut Vec<(String, String)>) -> Result<(), Trouble> {
-        let trouble = |path: &Path, e: &std::io::Error| Trouble::Given(format!("{}: {e}", path.display()));
-        for entry in fs::read_dir(at).map_err(|e| trouble(at, &e))? {
-            let path = entry.map_err(|e| trouble(at, &e))?.path();
-            if path.is_dir() {
-                walk(root, &path, out)?;
-            } else if path.extension().is_some_and(|e| e == "json") {
-                let text = fs::read_to_string(&path).map_err(|e| trouble(&path, &e))?;
-                let relative = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().replace('\\', "/");
-                out.push((relative, text));
-            }
-        }
-        Ok(())
-    }
-    let mut files = Vec::new();
-    walk(root, root, &mut files)?;
-    Ok(files)
+    let read = |path: std::path::PathBuf| {
+        let text = files::text(&path, &SCENARIO)?;
+        files::within(&text, &SCENARIO).map_err(|e| files::unusable(&path, e, &SCENARIO))?;
+        let relative = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().replace('\\', "/");
+        Ok((relative, text))
+    };
+    files::below(root, |path| path.extension().is_some_and(|e| e == "json"))?.into_iter().map(read).collect()
 }
 
 fn located(directory: Option<&Path>, path: &str) -> String {

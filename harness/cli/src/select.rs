@@ -2,8 +2,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
-    path::Path,
     sync::Arc,
 };
 
@@ -70,15 +68,6 @@ pub(crate) fn tags(cases: &[Case]) -> BTreeMap<&str, usize> {
         *tags.entry(tag).or_default() += 1;
     }
     tags
-}
-
-/// Reads a `report.json`.
-pub(crate) fn report(path: &Path) -> Result<Report, Trouble> {
-    let trouble = |what: String| {
-        Trouble::Given(format!("{}: {what}\n  mend: give the report.json of an ekmcheck run", path.display()))
-    };
-    let text = fs::read_to_string(path).map_err(|e| trouble(e.to_string()))?;
-    serde_json::from_str(&text).map_err(|e| trouble(e.to_string()))
 }
 
 /// The units of a report that are worth another try.

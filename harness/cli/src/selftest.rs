@@ -24,7 +24,7 @@ use verdicts::Verdicts;
 use crate::{
     INCOMPLETE, Trouble,
     args::{SelftestArgs, jobs},
-    print, run, scenarios,
+    files, print, run, scenarios,
     signals::{self, Stop},
     terminal::COLOURS,
 };
@@ -56,7 +56,7 @@ pub(crate) fn selftest(args: &SelftestArgs) -> Result<u8, Trouble> {
         )));
     }
     let stop = Stop::on_signals()?;
-    run::writable(&args.report, "kill-matrix.json")?;
+    files::writable(&args.report, "kill-matrix.json")?;
     let (matrix, verdicts) = run::runtime()?.block_on(async {
         let bench = Bench {
             world: Arc::new(World::at(run::now()?).map_err(|e| Trouble::Harness(e.to_string()))?),
@@ -86,13 +86,13 @@ pub(crate) fn selftest(args: &SelftestArgs) -> Result<u8, Trouble> {
         Ok::<_, Trouble>((matrix, bench.verdicts.into_inner()))
     })?;
     let matrix = Matrix { seconds: begun.elapsed().as_secs_f64(), ..matrix };
-    signals::whole(|| {
-        run::write_file(&args.report, "kill-matrix.json", &run::json(&matrix)?)?;
-        run::write_file(&args.report, "kill-matrix.md", &matrix.table())?;
-        match args.verdicts {
-            true => run::write_file(&args.report, "verdicts.json", &run::json(&verdicts)?),
-            false => Ok(()),
+    let is_written = signals::whole(|| {
+        let is_written = files::keep(&args.report, "kill-matrix.json", run::json(&matrix)?);
+        files::keep(&args.report, "kill-matrix.md", matrix.table());
+        if args.verdicts {
+            files::keep(&args.report, "verdicts.json", run::json(&verdicts)?);
         }
+        Ok::<_, Trouble>(is_written)
     })?;
     let mut out = String::new();
     for finding in &matrix.findings {
@@ -102,7 +102,10 @@ pub(crate) fn selftest(args: &SelftestArgs) -> Result<u8, Trouble> {
     if let Some(why) = &matrix.unfinished {
         out.push_str(&format!("not all was played: {why}\n"));
     }
-    out.push_str(&format!("matrix: {} and kill-matrix.md\n", args.report.join("kill-matrix.json").display()));
+    match args.report.join("kill-matrix.json").display() {
+        path if is_written => out.push_str(&format!("matrix: {path} and kill-matrix.md\n")),
+        _ => out.push_str("matrix: not written\n"),
+    }
     print(&out);
     Ok(match matrix.unfinished {
         _ if !matrix.findings.is_empty() => 1,

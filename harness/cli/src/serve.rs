@@ -51,9 +51,10 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<u8, Trouble> {
     let subject = Subject::parse(&subject).map_err(Trouble::Given)?;
     let bundle = crate::bundle::read(&args.bundle)?;
     let fixture = args.bundle.join(bundle::INTROSPECTION);
-    let introspection = match fixture.exists() {
-        true => Introspection::of_file(&fixture),
-        false => Introspection::default(),
+    // A link that leads nowhere is no file either, and that is told.
+    let introspection = match fixture.symlink_metadata() {
+        Ok(_) => Introspection::of_file(&fixture),
+        Err(_) => Introspection::default(),
     };
     introspection.check().map_err(|e| Trouble::Given(format!("{e}; an object of responses by tokens is wanted")))?;
     let ports = Ports {

@@ -2,13 +2,12 @@
 
 mod show;
 
-use std::{
-    collections::BTreeMap,
-    fs, io,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, path::Path};
 
-use ekmcheck_player::vectors::{Made, generate};
+use ekmcheck_player::{
+    files::{Access, FileFault},
+    vectors::{Made, generate},
+};
 use ekmcheck_suite::{
     load::suggestion,
     vector::{Bundle, Counts, ExporterAnswer, FLAGS, Vector, lint},
@@ -18,7 +17,7 @@ use serde_json::{Value, json};
 use crate::{
     Trouble,
     args::{Format, VectorListArgs, VectorsAction},
-    note, print, run, scenarios,
+    files, note, print, run, scenarios,
 };
 
 /// Does what is asked; returns the exit status.
@@ -27,10 +26,7 @@ pub(crate) fn vectors(action: &VectorsAction) -> Result<u8, Trouble> {
     match action {
         VectorsAction::Write { directory } => {
             for (path, text) in &made.files() {
-                let path = Path::new(path);
-                let folder = directory.join(path.parent().unwrap_or(Path::new("")));
-                let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-                run::write_file(&folder, &name, text)?;
+                files::write(directory, path, text)?;
             }
             print(&format!("{} written to {}\n", counted(&made), directory.display()));
             Ok(0)
@@ -65,19 +61,22 @@ fn counted(made: &Made) -> String {
     )
 }
 
+/// How many of what is wrong are told.
+const TOLD: usize = 40;
+
 fn check(directory: &Path, made: &Made) -> Result<u8, Trouble> {
     let wanted = made.files();
     let mut faults = Vec::new();
     for (path, text) in &wanted {
         let file = directory.join(path);
-        match fs::read(&file) {
+        let most = text.len() as u64;
+        match ekmcheck_player::files::read(&file, most) {
             Ok(found) if found == text.as_bytes() => {}
-            Ok(_) => faults.push(format!("{}: differs from what is made", file.display())),
+            Ok(_) | Err(FileFault::TooLong(_)) => faults.push(format!("{}: differs from what is made", file.display())),
             Err(e) => faults.push(format!("{}: {e}", file.display())),
         }
     }
-    let mut found = Vec::new();
-    files(directory, &mut found).map_err(|e| Trouble::Given(format!("{}: {e}", directory.display())))?;
+    let found = files::below(directory, |_| true)?;
     for path in found {
         let relative = path.strip_prefix(directory).unwrap_or(&path).to_string_lossy().replace('\\', "/");
         // At the top stands also what a reader needs: the README, the licence.
@@ -87,7 +86,10 @@ fn check(directory: &Path, made: &Made) -> Result<u8, Trouble> {
         }
     }
     let contradictions = lint(&made.vectors, &made.exporter);
-    faults.iter().chain(&contradictions).for_each(|fault| note(fault));
+    faults.iter().chain(&contradictions).take(TOLD).for_each(|fault| note(fault));
+    if faults.len() + contradictions.len() > TOLD {
+        note(&format!("… and {} more", faults.len() + contradictions.len() - TOLD));
+    }
     print(&format!(
         "{}; {} files not as they should be, {} contradictions\n",
         counted(made),
@@ -97,19 +99,6 @@ fn check(directory: &Path, made: &Made) -> Result<u8, Trouble> {
     Ok(u8::from(!faults.is_empty() || !contradictions.is_empty()))
 }
 
-/// All files below a folder.
-fn files(folder: &Path, out: &mut Vec<PathBuf>) -> io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.is_dir() {
-            files(&path, out)?;
-        } else {
-            out.push(path);
-        }
-    }
-    Ok(())
-}
-
 fn bundle(made: Made, output: Option<&Path>) -> Result<u8, Trouble> {
     let requirements = scenarios::all(None)?.ledger.requirements;
     let counted = counted(&made);
@@ -117,9 +106,10 @@ fn bundle(made: Made, output: Option<&Path>) -> Result<u8, Trouble> {
     match output {
         None => print(&text),
         Some(path) => {
-            let name = path.file_name().map(|n| n.to_string_lossy().into_owned());
-            let name = name.ok_or_else(|| Trouble::Given(format!("{}: it names no file", path.display())))?;
-            run::write_file(path.parent().unwrap_or(Path::new("")), &name, &text)?;
+            if path.file_name().is_none() {
+                return Err(Trouble::Given(format!("{}: it names no file", path.display())));
+            }
+            files::put(path, text.as_bytes(), Access::Open)?;
             print(&format!("{counted} in {}\n", path.display()));
         }
     }

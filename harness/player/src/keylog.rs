@@ -2,40 +2,32 @@
 
 use std::{
     fmt,
-    fs::{File, OpenOptions},
+    fs::File,
     io::{self, Write as _},
     path::Path,
     sync::{Mutex, PoisonError},
 };
 
+use crate::files::{FileFault, append};
+
 /// A key log file. With it, whoever has a capture of the run reads the traffic and computes the exporter values.
-pub struct KeyLogFile(Mutex<File>);
+pub struct KeyLogFile(Mutex<Log>);
+
+struct Log {
+    file: File,
+    /// Told of the first line that could not be written, and gone then.
+    lost: Option<Box<dyn FnOnce(io::Error) + Send>>,
+}
 
 impl KeyLogFile {
     /// Opens the file for appending, as is the custom of this format; only its owner may read it. A link is not followed:
-    /// whoever laid it would have the secrets where it leads.
+    /// whoever laid it would have the secrets where it leads. `lost` is told once why a line could not be written: a log with a
+    /// hole in it looks whole.
     ///
     /// # Errors
     /// It cannot be opened, it is a link, or its mode cannot be set.
-    pub fn open(path: &Path) -> io::Result<Self> {
-        let mut options = OpenOptions::new();
-        options.append(true).create(true);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::OpenOptionsExt as _;
-            options.mode(0o600).custom_flags(libc::O_NOFOLLOW);
-        }
-        if path.is_symlink() {
-            return Err(io::Error::other("is a link, and secrets would go where it leads; name the file itself"));
-        }
-        let file = options.open(path)?;
-        // It may have been there before, for all to read. A device or a pipe has the mode that its users need.
-        #[cfg(unix)]
-        if file.metadata()?.is_file() {
-            use std::os::unix::fs::PermissionsExt as _;
-            file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
-        }
-        Ok(Self(Mutex::new(file)))
+    pub fn open(path: &Path, lost: impl FnOnce(io::Error) + Send + 'static) -> Result<Self, FileFault> {
+        Ok(Self(Mutex::new(Log { file: append(path)?, lost: Some(Box::new(lost)) })))
     }
 }
 
@@ -50,7 +42,12 @@ impl rustls::KeyLog for KeyLogFile {
         let hex = |octets: &[u8]| octets.iter().map(|b| format!("{b:02x}")).collect::<String>();
         let line = format!("{label} {} {}\n", hex(client_random), hex(secret));
         // A line at a time, whole; a full disk costs the log and not the handshake.
-        let _ = self.0.lock().unwrap_or_else(PoisonError::into_inner).write_all(line.as_bytes());
+        let mut log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(why) = log.file.write_all(line.as_bytes())
+            && let Some(lost) = log.lost.take()
+        {
+            lost(why);
+        }
     }
 }
 
@@ -69,13 +66,13 @@ mod tests {
         fs::write(&file, "").unwrap();
         fs::set_permissions(&file, fs::Permissions::from_mode(0o666)).unwrap();
         std::os::unix::fs::symlink(&file, &link).unwrap();
-        assert!(KeyLogFile::open(&link).unwrap_err().to_string().contains("is a link"));
+        assert!(KeyLogFile::open(&link, drop).unwrap_err().to_string().contains("is a link"));
         assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o666);
-        KeyLogFile::open(&file).unwrap();
+        KeyLogFile::open(&file, drop).unwrap();
         assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
         fs::remove_dir_all(folder).unwrap();
         let null = fs::metadata("/dev/null").unwrap().permissions().mode();
-        KeyLogFile::open(Path::new("/dev/null")).unwrap();
+        KeyLogFile::open(Path::new("/dev/null"), drop).unwrap();
         assert_eq!(fs::metadata("/dev/null").unwrap().permissions().mode(), null);
     }
 }

@@ -7,6 +7,8 @@
 
 use std::pin::Pin;
 
+pub use ekmcheck_parties::files;
+
 mod actor;
 pub mod adapter;
 pub mod bench;

@@ -3,11 +3,13 @@
 //! [`case`] and [`play`] are the format of a case file, [`transcript`] is what the player records, [`judge`] turns both
 //! into an [`outcome`] ([`reaction`] says what an answer amounts to), [`report`] counts and prints. [`requirement`] is the ledger,
 //! [`ambiguity`] the register of what the draft leaves open. [`vector`] is a case for a library, and [`adapter`] how one in
-//! another language is asked. [`inert`] is what everybody's words go through before they are shown.
+//! another language is asked. [`inert`] is what everybody's words go through before they are shown, and [`brief`] keeps
+//! messages short.
 
 pub mod adapter;
 pub mod ambiguity;
 pub mod bench;
+pub mod brief;
 pub mod campaign;
 pub mod case;
 pub mod challenge;

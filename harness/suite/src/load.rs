@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, fmt};
 
 use crate::{
     ambiguity::Register,
+    brief,
     case::{Case, Expect, Transport},
     play::{Connect, ProofSource, Send, Step, Wire},
     requirement::Ledger,
@@ -68,7 +69,7 @@ pub fn case(file: &str, stem: &str, text: &str, ledger: &Ledger, names: &Names) 
     let case: Case = serde_json::from_str(text).map_err(|e| of_serde(file, &e))?;
     check(&case, stem, ledger, names).map_or(Ok(case), |Complaint { about, what, mend }| {
         let (line, column) = place(text, &about);
-        Err(LoadFault { file: file.to_owned(), line, column, what, mend })
+        Err(LoadFault { file: file.to_owned(), line, column, what: brief::cut(&what, brief::LINE).into_owned(), mend })
     })
 }
 
@@ -246,16 +247,25 @@ fn of_serde(file: &str, error: &serde_json::Error) -> LoadFault {
         _ => "compare with schema/case.schema.json".to_owned(),
     };
     // At the end of the text serde counts the column from 0.
+    let what = brief::cut(&what, brief::LINE).into_owned();
     LoadFault { file: file.to_owned(), line: error.line().max(1), column: error.column().max(1), what, mend }
 }
+
+/// The longest name that is compared with others, in octets: the work grows with the product of both lengths.
+const COMPARED: usize = 200;
 
 /// The nearest known name, or the list if none is near.
 pub fn suggestion<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> String {
     let known: Vec<&str> = known.collect();
-    let nearest = known.iter().map(|k| (strsim::jaro_winkler(word, k), *k)).max_by(|a, b| a.0.total_cmp(&b.0));
+    let comparable = |name: &&&str| word.len() <= COMPARED && name.len() <= COMPARED;
+    let likeness = |name: &&'a str| (strsim::jaro_winkler(word, name), *name);
+    let nearest = known.iter().filter(comparable).map(likeness).max_by(|a, b| a.0.total_cmp(&b.0));
     match nearest {
         Some((likeness, name)) if likeness > 0.75 => format!("did you mean {name:?}?"),
-        _ if known.len() <= 12 => format!("one of: {}", known.join(", ")),
+        _ if known.len() <= 12 => {
+            let known: Vec<_> = known.iter().map(|name| brief::word(name)).collect();
+            format!("one of: {}", known.join(", "))
+        }
         _ => format!("none of the {} known names is like it", known.len()),
     }
 }
@@ -323,6 +333,22 @@ mod tests {
             .replace("\"alter\": \"typ-jwt\",", story)
             .replace("\n  \"expect\": {\"refused\": {\"error\": [\"invalid_proof\"], \"check\": \"typ\"}}", "");
         assert!(load(&steps).unwrap_err().what.contains("no connection"), "{steps}");
+    }
+
+    #[test]
+    fn a_word_of_any_length_costs_nothing_and_is_not_repeated() {
+        let long = "rs.typ".repeat(40_000);
+        let fault = load(&GOOD.replace("[\"rs.typ\"]", &format!("[\"{long}\"]"))).unwrap_err();
+        assert_eq!((fault.line, fault.mend.as_str()), (3, "one of: rs.typ"));
+        assert!(fault.to_string().len() < 700, "{fault}");
+        let (member, id) = (GOOD.replace("\"alter\"", &format!("\"{long}\"")), GOOD.replace("rs.typ.jwt", &long));
+        for text in [member, id] {
+            let fault = load(&text).unwrap_err();
+            assert!(fault.to_string().len() < 1_500, "{} octets", fault.to_string().len());
+        }
+        let known = vec![long.as_str(); 300];
+        assert_eq!(suggestion("rs.typ", known.iter().copied()), "none of the 300 known names is like it");
+        assert_eq!(suggestion("rs.tpy", known.into_iter().chain(["rs.typ"])), "did you mean \"rs.typ\"?");
     }
 
     #[test]

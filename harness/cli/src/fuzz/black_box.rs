@@ -1,7 +1,6 @@
 //! The contract of a ClusterFuzz black box fuzzer: a directory of earlier inputs, one for new ones, and how many.
 
 use std::{
-    fs,
     path::Path,
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -9,12 +8,16 @@ use std::{
 use ekmcheck_player::campaign::mutants;
 use serde_json::Value;
 
-use crate::{Trouble, print, run};
+use crate::{
+    Trouble,
+    files::{self, MUTANT},
+    note, print, run,
+};
 
 /// How the files are called; ClusterFuzz takes those that begin so for inputs.
 const PREFIX: &str = "fuzz-";
-/// The longest earlier input that is read, in octets.
-const LONGEST: u64 = 1 << 20;
+/// The most octets of all earlier inputs. A mutant has some hundred; as values they take twenty times the memory.
+const MUTANTS: usize = 4 << 20;
 
 /// Writes so many mutants. Without a seed, every call writes others.
 pub(super) fn write(output: &Path, input: Option<&Path>, count: usize, seed: Option<u64>) -> Result<u8, Trouble> {
@@ -22,21 +25,26 @@ pub(super) fn write(output: &Path, input: Option<&Path>, count: usize, seed: Opt
     let earlier = input.map(read).transpose()?.unwrap_or_default();
     let made = mutants(seed.unwrap_or_else(by_time), &earlier, count);
     for (index, mutant) in made.iter().enumerate() {
-        run::write_file(output, &format!("{PREFIX}{index}.json"), &run::json(mutant)?)?;
+        files::write(output, &format!("{PREFIX}{index}.json"), &run::json(mutant)?)?;
     }
     print(&format!("{} mutants written to {}\n", made.len(), output.display()));
     Ok(0)
 }
 
-/// The mutants of a directory, in the order of their files. Others put their files there too, so that what is none is none.
+/// The mutants of a directory, in the order of their files. Others put their files there too, so that what is none is none;
+/// and what is more than fits is left out.
 fn read(directory: &Path) -> Result<Vec<Value>, Trouble> {
-    let trouble = |e: std::io::Error| Trouble::Given(format!("{}: {e}", directory.display()));
-    let mut paths = Vec::new();
-    for entry in fs::read_dir(directory).map_err(trouble)? {
-        paths.push(entry.map_err(trouble)?.path());
+    let (mut found, mut room) = (Vec::new(), MUTANTS);
+    for path in files::below(directory, |_| true)? {
+        let Ok(text) = files::text_of(&path, &MUTANT) else { continue };
+        if text.len() > room {
+            note(&format!("{}: only mutants of {MUTANTS} octets in all are begun with", directory.display()));
+            break;
+        }
+        if let Ok(mutant) = files::parsed(&path, &text, &MUTANT) {
+            found.push(mutant);
+            room -= text.len();
+        }
     }
-    paths.sort();
-    let short = |path: &&std::path::PathBuf| fs::metadata(path).is_ok_and(|m| m.is_file() && m.len() <= LONGEST);
-    let texts = paths.iter().filter(short).filter_map(|path| fs::read_to_string(path).ok());
-    Ok(texts.filter_map(|text| serde_json::from_str(&text).ok()).collect())
+    Ok(found)
 }

@@ -17,27 +17,37 @@ use super::{read, status};
 use crate::{
     Trouble,
     args::{Format, MergeArgs},
-    print, run, scenarios,
+    earlier::FUZZED,
+    files::{self, CAMPAIGN},
+    lost, print, reports, run, scenarios,
     terminal::COLOURS,
 };
 
-/// The file that everything else is made of.
-pub(super) const REPORT: &str = "campaign.json";
 /// Below the role's folder of the scenarios, and in the vectors.
 const FOUND: &str = "found";
 
-/// Writes all reports and a file for each example; returns the path of the report.
-pub(super) fn save(directory: &Path, done: &Campaign) -> Result<PathBuf, Trouble> {
-    run::write_file(directory, REPORT, &run::json(done)?)?;
-    run::write_file(directory, "campaign.md", &markdown(done))?;
-    run::write_file(directory, "campaign.html", &html(done))?;
-    let sarif = sarif(done).map_err(|e| Trouble::Harness(e.to_string()))?;
-    run::write_file(directory, "campaign.sarif", &sarif)?;
-    match done.adapter {
-        None => cases(directory, done)?,
-        Some(_) => as_vectors(directory, done)?,
+/// Writes all reports and a file for each example; returns the path of the report, if that could be written. What cannot be
+/// written is told, and the others are written all the same.
+pub(super) fn save(directory: &Path, done: &Campaign) -> Option<PathBuf> {
+    let keep = |name: &str, text: Result<String, Trouble>| match text {
+        Ok(text) => files::keep(directory, name, text),
+        Err(trouble) => {
+            lost(&format!("{}: {trouble}", directory.join(name).display()));
+            false
+        }
+    };
+    let is_written = keep(FUZZED, run::json(done));
+    keep("campaign.md", Ok(markdown(done)));
+    keep("campaign.html", Ok(html(done)));
+    keep("campaign.sarif", sarif(done).map_err(|e| Trouble::Harness(e.to_string())));
+    let findings = match done.adapter {
+        None => cases(directory, done),
+        Some(_) => as_vectors(directory, done),
+    };
+    if let Err(trouble) = findings {
+        lost(&trouble.to_string());
     }
-    Ok(directory.join(REPORT))
+    is_written.then(|| directory.join(FUZZED))
 }
 
 /// A directory that `run --scenarios` takes: the ledger, the register, and a case for each example.
@@ -49,11 +59,11 @@ fn cases(directory: &Path, done: &Campaign) -> Result<(), Trouble> {
     if done.findings.is_empty() {
         return Ok(());
     }
-    run::write_file(&root, scenarios::LEDGER, &run::json(&all.ledger)?)?;
-    run::write_file(&root, scenarios::REGISTER, &run::json(&all.register)?)?;
+    files::keep(&root, scenarios::LEDGER, run::json(&all.ledger)?);
+    files::keep(&root, scenarios::REGISTER, run::json(&all.register)?);
     for case in campaign::cases(done, &all.cases) {
         let name = case.id.rsplit('.').next().unwrap_or_default();
-        run::write_file(&found, &format!("{name}.json"), &run::json(&case)?)?;
+        files::keep(&found, &format!("{name}.json"), run::json(&case)?);
     }
     Ok(())
 }
@@ -65,7 +75,7 @@ fn as_vectors(directory: &Path, done: &Campaign) -> Result<(), Trouble> {
     let root = directory.join("vectors");
     forget(&root.join(FOUND))?;
     for vector in campaign::vectors(done, &frozen).map_err(harness)? {
-        run::write_file(&root.join(FOUND), &format!("{}.json", name_of(&vector.id)), &vectors::render(&vector))?;
+        files::keep(&root.join(FOUND), &format!("{}.json", name_of(&vector.id)), vectors::render(&vector));
     }
     Ok(())
 }
@@ -85,30 +95,26 @@ fn forget(found: &Path) -> Result<(), Trouble> {
     Ok(())
 }
 
-/// Puts the campaigns of shards together, as `ekmcheck merge` does with reports; `None` if the first file is no campaign.
-pub(crate) fn merge(args: &MergeArgs) -> Option<Result<u8, Trouble>> {
-    let text = fs::read_to_string(args.reports.first()?).ok()?;
-    let value: serde_json::Value = serde_json::from_str(&text).ok()?;
-    value.get("mutants").is_some().then(|| merged(args))
-}
-
-fn merged(args: &MergeArgs) -> Result<u8, Trouble> {
-    let parts: Vec<Campaign> = args.reports.iter().map(|path| read(path)).collect::<Result<_, _>>()?;
+/// Puts the campaigns of shards together, as `ekmcheck merge` does with reports; the text of the first was read already.
+pub(crate) fn merge(args: &MergeArgs, first: &str) -> Result<u8, Trouble> {
+    let part = |(n, path): (usize, &PathBuf)| if n == 0 { files::parsed(path, first, &CAMPAIGN) } else { read(path) };
+    let parts: Vec<Campaign> = args.reports.iter().enumerate().map(part).collect::<Result<_, _>>()?;
     let whole = Campaign::merged(&parts).map_err(|why| {
         Trouble::Given(format!(
             "these campaigns are not the parts of one: {why}\n  mend: give the campaign.json of each shard of the same `fuzz --shard K/N` once"
         ))
     })?;
-    let path = save(&args.report, &whole)?;
+    files::writable(&args.report, FUZZED)?;
+    let path = save(&args.report, &whole);
     match args.format {
         Format::Json => print(&run::json(&whole)?),
-        Format::Human => print(&told(&whole, &path, *COLOURS)),
+        Format::Human => print(&told(&whole, path.as_deref(), *COLOURS)),
     }
     Ok(status(&whole))
 }
 
 /// The campaign for a terminal.
-pub(super) fn told(done: &Campaign, path: &Path, colours: Style) -> String {
+pub(super) fn told(done: &Campaign, path: Option<&Path>, colours: Style) -> String {
     let mut out = format!("subject: {}  seed: {}\n", inert(&done.subject), done.seed);
     for finding in &done.findings {
         let (colour, word) = match finding.weight {
@@ -143,10 +149,9 @@ pub(super) fn told(done: &Campaign, path: &Path, colours: Style) -> String {
     if !done.is_whole() {
         out.push_str("incomplete.\n");
     }
-    let shown = path.display().to_string();
-    out.push_str(&format!("report: {shown}\n"));
-    if !done.findings.is_empty() {
-        out.push_str(&format!("again:  {}\n", inert(&done.again(&shown))));
+    out.push_str(&reports::place(path));
+    if let Some(path) = path.filter(|_| !done.findings.is_empty()) {
+        out.push_str(&format!("again:  {}\n", inert(&done.again(&path.display().to_string()))));
     }
     out
 }

@@ -2,15 +2,16 @@
 
 use std::{
     collections::HashMap,
-    fmt, fs,
-    io::{Read as _, Write as _},
+    fmt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
 
 use ekmcheck_binding::json::{self, Object, Value};
 
-/// The longest file that is read, in octets.
+use crate::files::{self, Access, FileFault};
+
+/// The longest file that is read, in octets: a token and its response have less than four thousand.
 const LONGEST: u64 = 1 << 20;
 
 /// What the endpoint says of each token. All clones are the same endpoint.
@@ -70,7 +71,7 @@ impl Introspection {
                 known.retain(|_, said: &mut serde_json::Value| said["exp"].as_i64().is_none_or(|exp| exp >= now));
                 known.insert(token.to_owned(), response.into());
                 let text = serde_json::to_vec_pretty(&known).map_err(|e| failed(&e))?;
-                replace(path, &text).map_err(|e| failed(&e))
+                files::replace(path, &text, Access::Owner).map_err(|e| failed(&e))
             }
         }
     }
@@ -97,24 +98,6 @@ impl Introspection {
     }
 }
 
-fn read(path: &Path) -> std::io::Result<Vec<u8>> {
-    let mut octets = Vec::new();
-    fs::File::open(path)?.take(LONGEST).read_to_end(&mut octets)?;
-    Ok(octets)
-}
-
-/// Replaces a file at once, so that a reader finds the former or the new one.
-fn replace(path: &Path, octets: &[u8]) -> std::io::Result<()> {
-    let new = path.with_extension("new");
-    // Whatever lies there is left from before, or a link that leads elsewhere.
-    match fs::remove_file(&new) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e),
-        _ => {}
-    }
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(&new)?.write_all(octets)?;
-    fs::rename(&new, path)
+fn read(path: &Path) -> Result<Vec<u8>, FileFault> {
+    Ok(files::text(files::read(path, LONGEST)?)?.into_bytes())
 }

@@ -1,6 +1,6 @@
 //! The reference as an adapter: a model of one, and, made wrong in a named way, what tests are shown to find.
 
-use std::io::{BufRead, Write};
+use std::io::{BufRead, Read as _, Write};
 
 use ekmcheck_binding::{
     crypto::AwsLc,
@@ -86,13 +86,13 @@ impl Fault {
 /// # Errors
 /// That something cannot be read or written.
 pub fn serve(
-    input: impl BufRead,
+    mut input: impl BufRead,
     mut output: impl Write,
     mut notes: impl Write,
     fault: Option<Fault>,
 ) -> std::io::Result<()> {
-    for line in input.lines() {
-        let line = line?;
+    let mut unanswered: u64 = 0;
+    while let Some(line) = next(&mut input)? {
         match fault {
             Some(Fault::Echoes) => {
                 writeln!(output, "{line}")?;
@@ -108,11 +108,37 @@ pub fn serve(
         }
         match answer(&line, fault) {
             Some(answer) => writeln!(output, "{}", serde_json::to_string(&answer)?)?,
-            None => writeln!(notes, "a line that is no JSON object with an id")?,
+            None => {
+                unanswered += 1;
+                match unanswered {
+                    ..=NOTED => writeln!(notes, "a line that is no JSON object with an id")?,
+                    _ if unanswered == NOTED + 1 => writeln!(notes, "and more of them")?,
+                    _ => {}
+                }
+            }
         }
         output.flush()?;
     }
     Ok(())
+}
+
+/// The longest line that is read, in octets. The longest vector is a tenth of it.
+const LONGEST_QUESTION: u64 = 4 << 20;
+
+/// How many lines that nobody can answer are noted.
+const NOTED: u64 = 20;
+
+/// The next line, without its end; `None` where there is none. What is not UTF-8 in it is replaced, and then no question.
+fn next(input: &mut impl BufRead) -> std::io::Result<Option<String>> {
+    let mut octets = Vec::new();
+    if input.by_ref().take(LONGEST_QUESTION).read_until(b'\n', &mut octets)? == 0 {
+        return Ok(None);
+    }
+    if octets.len() as u64 == LONGEST_QUESTION && octets.last() != Some(&b'\n') {
+        let what = format!("standard input: a line of more than {LONGEST_QUESTION} octets");
+        return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, what));
+    }
+    Ok(Some(String::from_utf8_lossy(&octets).trim_end_matches(['\r', '\n']).to_owned()))
 }
 
 /// The answer to a line; `None` where there is nobody to answer.

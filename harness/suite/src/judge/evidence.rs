@@ -11,7 +11,7 @@ pub(super) fn around(transcript: &Transcript, place: usize) -> Vec<usize> {
         Event::Exchanged(exchanged) if exchanged.control && accepted(exchanged) => Some(at),
         _ => None,
     };
-    let before = transcript.events.iter().enumerate().take(place).filter_map(right).last();
+    let before = transcript.events.iter().enumerate().take(place).filter_map(right).next_back();
     let after = transcript.events.iter().enumerate().skip(place + 1).find_map(right);
     before.into_iter().chain([place]).chain(after).collect()
 }

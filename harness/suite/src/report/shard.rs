@@ -67,7 +67,7 @@ pub fn merge(reports: &[(String, Report)]) -> Result<Report, MergeFaults> {
         return Err(faults);
     }
     let parts = || reports.iter().map(|(_, report)| report);
-    let selected = parts().map(|r| r.counts.applicable).sum();
+    let selected = parts().fold(0, |all: usize, r| all.saturating_add(r.counts.applicable));
     let cases: Vec<Outcome> = parts().flat_map(|r| r.cases.clone()).collect();
     let cost = parts().map(|r| r.cost).fold(Cost::default(), sum);
     let mut whole = Report::new(&first.subject, first.transports.clone(), first.seed, cost, selected, cases);
@@ -102,6 +102,9 @@ fn in_two(reports: &[(String, Report)]) -> Option<String> {
     Some(if rest.is_empty() { first.clone() } else { format!("{first}, and {} more like it", rest.len()) })
 }
 
+/// How many of the shards that are missing are named.
+const NAMED: usize = 20;
+
 /// Each shard of the same deal must be there once.
 fn shards(reports: &[(String, Report)], faults: &mut MergeFaults) {
     let mut by_number: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
@@ -112,7 +115,7 @@ fn shards(reports: &[(String, Report)], faults: &mut MergeFaults) {
             continue;
         };
         by_number.entry(shard.number).or_default().push(name);
-        let all = report.counts.applicable + shard.elsewhere;
+        let all = report.counts.applicable.saturating_add(shard.elsewhere);
         deals.entry((shard.of, all)).or_default().push(format!("{name} ({}/{} of {all})", shard.number, shard.of));
     }
     if deals.len() > 1 {
@@ -124,9 +127,13 @@ fn shards(reports: &[(String, Report)], faults: &mut MergeFaults) {
     for (number, names) in by_number.iter().filter(|(_, names)| names.len() > 1) {
         faults.push(format!("shard {number}/{of} is there {} times: {}", names.len(), names.join(", ")));
     }
-    let missing: Vec<String> = (1..=of).filter(|n| !by_number.contains_key(n)).map(|n| format!("{n}/{of}")).collect();
+    // How many there are stands in a file, and may be any number.
+    let missing: Vec<String> =
+        (1..=of).filter(|n| !by_number.contains_key(n)).take(NAMED).map(|n| format!("{n}/{of}")).collect();
     if !missing.is_empty() {
-        faults.push(format!("missing: shard {}", missing.join(", ")));
+        let more = of.saturating_sub(by_number.len()).saturating_sub(missing.len());
+        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+        faults.push(format!("missing: shard {}{more}", missing.join(", ")));
     }
 }
 
@@ -135,10 +142,10 @@ fn sum(one: Cost, other: Cost) -> Cost {
     let both = |a: Option<f64>, b: Option<f64>| a.zip(b).map(|(a, b)| a + b).or(a).or(b);
     Cost {
         seconds: one.seconds + other.seconds,
-        plays: one.plays + other.plays,
-        handshakes: one.handshakes + other.handshakes,
-        signatures: one.signatures + other.signatures,
-        verifications: one.verifications + other.verifications,
+        plays: one.plays.saturating_add(other.plays),
+        handshakes: one.handshakes.saturating_add(other.handshakes),
+        signatures: one.signatures.saturating_add(other.signatures),
+        verifications: one.verifications.saturating_add(other.verifications),
         bare_handshakes: both(one.bare_handshakes, other.bare_handshakes),
         bare_signatures: both(one.bare_signatures, other.bare_signatures),
     }
