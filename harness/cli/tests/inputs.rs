@@ -20,7 +20,7 @@ use std::{
     process::{Command, Stdio},
     sync::{
         Mutex,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicI64, AtomicUsize, Ordering},
         mpsc,
     },
     thread,
@@ -306,10 +306,12 @@ fn tried(test: &str, chosen: impl Fn(usize, usize) -> bool) -> (usize, Vec<Strin
     }
     let (next, count, wrong) = (AtomicUsize::new(0), AtomicUsize::new(0), Mutex::new(Vec::new()));
     let cores = thread::available_parallelism().map_or(1, usize::from).min(work.len());
+    let highest = AtomicI64::new(0);
     let slowest = Mutex::new((Duration::ZERO, String::new()));
     thread::scope(|scope| {
         for number in 0..cores {
-            let (world, work, next, count, wrong, slowest) = (&world, &work, &next, &count, &wrong, &slowest);
+            let (world, work, next, count) = (&world, &work, &next, &count);
+            let (wrong, highest, slowest) = (&wrong, &highest, &slowest);
             scope.spawn(move || {
                 let folder = world.scratch.0.join(format!("thread-{number}"));
                 copy(&world.scratch.0.join("good"), &folder);
@@ -343,7 +345,8 @@ fn tried(test: &str, chosen: impl Fn(usize, usize) -> bool) -> (usize, Vec<Strin
                         count.fetch_add(1, Ordering::Relaxed);
                         faults.iter().for_each(|fault| says(mutation.name, &ended, fault));
                         let most = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap().max_rss() * 1024;
-                        if most > MEMORY {
+                        // It never sinks: what took more than any before is told, and not those after it.
+                        if most > highest.fetch_max(most, Ordering::Relaxed) && most > MEMORY {
                             says(mutation.name, &ended, &format!("this or one beside it took {most} octets of memory"));
                         }
                         let mut slowest = slowest.lock().unwrap();
