@@ -175,8 +175,8 @@ pub(crate) struct RunArgs {
     /// Say where the time went: plays, handshakes, signatures, and what they cost alone in the same run
     #[arg(long)]
     pub(crate) timings: bool,
-    /// With a PLAN: play at once, without the doctor's look at the configuration
-    #[arg(long, requires = "plan")]
+    /// Play at once, without the doctor's look at the configuration of a server that runs elsewhere or is started
+    #[arg(long)]
     pub(crate) skip_doctor: bool,
     /// Exit with 1 on warnings too: on what only a SHOULD or our hardening asks for
     #[arg(long)]

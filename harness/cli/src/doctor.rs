@@ -40,8 +40,8 @@ pub(crate) struct Patient {
     pub(crate) world: Arc<World>,
     pub(crate) subject: Subject,
     pub(crate) transports: Vec<Transport>,
-    /// Whether it says that it takes early data.
-    pub(crate) zero_rtt: bool,
+    /// Whether it says that it takes early data; `None` where nobody said.
+    pub(crate) zero_rtt: Option<bool>,
     pub(crate) cases: Vec<Case>,
     pub(crate) ledger: Arc<Ledger>,
     /// Where it listens on TCP, to tell a closed port from broken TLS, and then where else it could.
@@ -89,22 +89,32 @@ pub(crate) async fn examine(patient: &Patient) -> Vec<Finding> {
             }
         }
     }
-    let mut works = Vec::new();
+    let (mut works, mut refused) = (Vec::new(), Vec::new());
     for transport in &patient.transports {
         let id = match transport {
             t if t.is_quic() => "rs.accept.valid-quic",
             t if t.is_tls13() => "rs.accept.valid",
             _ => "rs.accept.valid-tls12",
         };
-        let finding = first_request(patient, *transport, id).await;
+        let (finding, of_proof) = first_request(patient, *transport, id).await;
         if let Some(ended) = ended(patient) {
             findings.push(ended);
             return findings;
         }
         if finding.weight != Weight::Trouble {
             works.push(*transport);
+        } else if of_proof {
+            refused.push(findings.len());
         }
         findings.push(finding);
+    }
+    // Where one transport has the right exporter value, no proxy ends TLS before the others, and no certificate is wrong: what
+    // is refused there is the subject's own mistake, and the cases are there to judge it.
+    for place in refused.into_iter().filter(|_| !works.is_empty()) {
+        if let Some(finding) = findings.get_mut(place) {
+            finding.weight = Weight::Note;
+            finding.hint = format!("{}; it is right on another transport, so this is played and judged", finding.hint);
+        }
     }
     let Some(usual) = works.first().copied() else { return findings };
     findings.extend(certificate_demanded(patient, usual).await);
@@ -133,11 +143,11 @@ fn clock(ahead: i64) -> Finding {
     }
 }
 
-/// A right request: accepted, or the reason why nothing else would mean anything.
-async fn first_request(patient: &Patient, transport: Transport, id: &str) -> Finding {
+/// A right request: accepted, or the reason why nothing else would mean anything. With it, whether the proof was refused.
+async fn first_request(patient: &Patient, transport: Transport, id: &str) -> (Finding, bool) {
     let name = transport.name();
     let Some(transcript) = play(patient, id, transport).await else {
-        return trouble(format!("{name}: nothing came of the case {id}"), "use the embedded cases");
+        return (trouble(format!("{name}: nothing came of the case {id}"), "use the embedded cases"), false);
     };
     let failed = transcript.events.iter().find_map(|e| match e {
         Event::Broken(why) | Event::NotTestable(why) => Some(why.as_str()),
@@ -145,15 +155,20 @@ async fn first_request(patient: &Patient, transport: Transport, id: &str) -> Fin
     });
     let Some(exchanged) = transcript.exchanges().next() else {
         let why = failed.unwrap_or("no connection");
-        return trouble(format!("{name}: {why}"), connect_hint(why));
+        return (trouble(format!("{name}: {why}"), connect_hint(why)), false);
     };
     match &exchanged.reaction {
         Reaction::Answer(answer) if (200..300).contains(&answer.status) => {
-            good(format!("{name}: a right token with a right proof is accepted, so both ends export the same value"))
+            let what =
+                format!("{name}: a right token with a right proof is accepted, so both ends export the same value");
+            (good(what), false)
         }
-        Reaction::Answer(answer) => refused(patient, transport, answer).await,
+        Reaction::Answer(answer) => {
+            let of_proof = answer.status < 500 && answer.challenges.iter().any(|c| c.contains("invalid_proof"));
+            (refused(patient, transport, answer).await, of_proof)
+        }
         Reaction::Nothing(why) | Reaction::Hung(why) | Reaction::NotProcessed(why) => {
-            trouble(format!("{name}: no answer to a right request: {why}"), connect_hint(why))
+            (trouble(format!("{name}: no answer to a right request: {why}"), connect_hint(why)), false)
         }
     }
 }
@@ -259,7 +274,7 @@ async fn resumption(patient: &Patient, works: &[Transport]) -> Vec<Finding> {
     {
         let on = transcript.connections().any(|c| c.early_data);
         let what = format!("0-RTT is {}", if on { "on" } else { "off" });
-        findings.push(match on == patient.zero_rtt {
+        findings.push(match patient.zero_rtt.is_none_or(|said| said == on) {
             true => Finding { weight: Weight::Note, what, hint: String::new() },
             false => trouble(what, "the plan says otherwise: correct zero_rtt in [capabilities], or the server"),
         });

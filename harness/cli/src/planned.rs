@@ -67,8 +67,34 @@ pub(crate) async fn fit(
     transports: &[Transport],
     stop: &Stop,
 ) -> Result<(), Trouble> {
-    let patient = planned.patient(world, transports.to_vec())?;
-    let findings = stop.unless("while the doctor looked", examine(&patient)).await?;
+    healthy(&planned.patient(world, transports.to_vec())?, stop).await
+}
+
+/// The same for a subject of which only the URL is known, and that answers there.
+///
+/// # Errors
+/// What is to be mended.
+pub(crate) async fn fit_at_url(
+    subject: &Subject,
+    world: Arc<World>,
+    transports: &[Transport],
+    stop: &Stop,
+) -> Result<(), Trouble> {
+    let all = scenarios::all(None)?;
+    let patient = Patient {
+        tcp: Vec::new(),
+        world,
+        subject: subject.clone(),
+        transports: transports.to_vec(),
+        zero_rtt: None,
+        cases: all.cases,
+        ledger: Arc::new(all.ledger),
+    };
+    healthy(&patient, stop).await
+}
+
+async fn healthy(patient: &Patient, stop: &Stop) -> Result<(), Trouble> {
+    let findings = stop.unless("while the doctor looked", examine(patient)).await?;
     match told(&findings, "") {
         (_, true) => Ok(()),
         (out, false) => Err(Trouble::Given(format!(
@@ -114,7 +140,7 @@ impl Planned {
             world,
             subject: self.subject.clone(),
             transports,
-            zero_rtt: self.zero_rtt,
+            zero_rtt: Some(self.zero_rtt),
             cases: all.cases,
             ledger: Arc::new(all.ledger),
         })

@@ -75,6 +75,9 @@ fn play(args: &RunArgs, at_work: &mut bool) -> Result<u8, Trouble> {
         }
         (Subject::Network(target), None) => {
             runtime.block_on(stop.unless("while the subject was greeted", target::ready(&world, target)))??;
+            if !args.skip_doctor {
+                runtime.block_on(planned::fit_at_url(&subject, world.clone(), &transports(asked), &stop))?;
+            }
         }
         _ => {}
     }

@@ -240,3 +240,102 @@ fn the_harness_is_judged_first() {
     assert_eq!(with(vec![Event::NotTestable("no TLS 1.2".to_owned())]), Verdict::NotTestable);
     assert_eq!(judge(&case, &ledger(), Transport::Tls13H1, &[]).verdict, Verdict::Error);
 }
+
+/// The transcript of `judged`, with another reaction to the altered request.
+fn with_reaction(reaction: Reaction, twin: Option<u16>) -> Outcome {
+    let case = case();
+    let mut altered = sent(false, case.expect.clone().unwrap(), 401, INVALID, "none");
+    if let Event::Exchanged(exchanged) = &mut altered {
+        exchanged.reaction = reaction;
+        exchanged.twin = twin;
+    }
+    let good = || sent(true, Expect::Accepted, 200, "", "a");
+    let events = vec![connected("it", "a"), server("a", "c"), good(), altered, good()];
+    let transcript = Transcript { case: case.id.clone(), transport: Transport::Tls12H1, temper: Temper::Warm, events };
+    judge(&case, &ledger(), Transport::Tls12H1, &[transcript])
+}
+
+fn answer(status: u16, challenges: &[&str]) -> Reaction {
+    Reaction::Answer(Answer {
+        status,
+        challenges: challenges.iter().map(|c| (*c).to_owned()).collect(),
+        challenges_cut: false,
+        retry_after: None,
+        after: 0,
+        cache_control: vec![],
+        reflects: vec![],
+    })
+}
+
+#[test]
+fn a_pass_names_the_events_that_it_rests_on() {
+    let outcome = judged(&case(), 200, (401, INVALID), 200);
+    let own = &outcome.requirements[0];
+    assert_eq!(own.verdict, Verdict::Pass);
+    assert_eq!(own.evidence, [Evidence { play: 0, events: vec![2, 3, 4] }], "the refusal between two right requests");
+    let outcome = judged(&case(), 200, (200, ""), 200);
+    assert_eq!(outcome.requirements[0].evidence, [Evidence { play: 0, events: vec![2, 3, 4] }]);
+}
+
+#[test]
+fn nothing_passes_without_evidence() {
+    let case = case();
+    let events = vec![connected("it", "a"), server("a", "c"), sent(true, Expect::Accepted, 200, "", "a")];
+    let transcript = Transcript { case: case.id.clone(), transport: Transport::Tls12H1, temper: Temper::Warm, events };
+    let outcome = judge(&case, &ledger(), Transport::Tls12H1, &[transcript]);
+    assert_eq!(outcome.verdict, Verdict::Inconclusive);
+    assert!(outcome.reason.contains("nothing was seen"), "{}", outcome.reason);
+}
+
+#[test]
+fn only_a_refusal_is_a_refusal() {
+    for status in [429, 503] {
+        let outcome = with_reaction(answer(status, &[]), None);
+        assert_eq!((outcome.verdict, outcome.hindered), (Verdict::NotTestable, true), "{status}");
+    }
+    let hung = with_reaction(Reaction::Hung("time is over".to_owned()), None);
+    assert_eq!((hung.verdict, hung.hindered), (Verdict::Inconclusive, false));
+    let closed = with_reaction(Reaction::NotProcessed("closed".to_owned()), None);
+    assert_eq!(verdict_of(&closed, "rs.exporter-match"), Some(Verdict::Inconclusive));
+    assert_eq!(verdict_of(&closed, REFUSAL_STATUS), Some(Verdict::Fail));
+    // Refused with a status that the clause does not have: the check holds, and the status is judged for itself.
+    let otherwise = with_reaction(answer(400, &[]), None);
+    assert_eq!(verdict_of(&otherwise, "rs.exporter-match"), Some(Verdict::Pass));
+    assert_eq!(verdict_of(&otherwise, REFUSAL_STATUS), Some(Verdict::Fail));
+}
+
+#[test]
+fn an_answer_about_the_request_counts_only_if_right_credentials_get_it_too() {
+    for status in [405, 413, 414, 431, 501] {
+        let for_all = with_reaction(answer(status, &[]), Some(status));
+        assert_eq!((for_all.verdict, for_all.hindered), (Verdict::NotTestable, false), "{status}");
+        let for_wrong_ones = with_reaction(answer(status, &[]), Some(200));
+        assert_eq!(verdict_of(&for_wrong_ones, "rs.exporter-match"), Some(Verdict::Inconclusive), "{status}");
+        assert_eq!(verdict_of(&for_wrong_ones, REFUSAL_STATUS), Some(Verdict::Fail), "{status}");
+    }
+}
+
+#[test]
+fn all_bearer_challenges_count_and_what_was_cut_off_is_not_malformed() {
+    let fields: [&[&str]; 4] = [
+        &["Bearer realm=\"other\", Bearer error=\"invalid_proof\""],
+        &["Bearer realm=\"other\", error=\"invalid_token\"", INVALID],
+        &["Basic realm=\"a, \\\"b\\\"\"", "DPoP algs=\"ES256\"", INVALID],
+        &["Negotiate YII0+/w==, Bearer error=\"invalid_proof\""],
+    ];
+    for challenges in fields {
+        assert_eq!(with_reaction(answer(401, challenges), None).verdict, Verdict::Pass, "{challenges:?}");
+    }
+    let other = with_reaction(answer(401, &["Bearer error=\"invalid_token\", Bearer realm=\"other\""]), None);
+    assert_eq!(verdict_of(&other, ERROR_CODE), Some(Verdict::Fail));
+    let Reaction::Answer(cut) = answer(401, &["Bearer realm=\"rrr"]) else { unreachable!() };
+    let cut = with_reaction(Reaction::Answer(Answer { challenges_cut: true, ..cut }), None);
+    assert_eq!(cut.verdict, Verdict::Pass, "{}", cut.reason);
+}
+
+#[test]
+fn a_refusal_that_takes_seconds_where_right_requests_take_none_is_none() {
+    let Reaction::Answer(late) = answer(401, &[INVALID]) else { unreachable!() };
+    let late = |after| with_reaction(Reaction::Answer(Answer { after, ..late.clone() }), None).verdict;
+    assert_eq!([late(0), late(2), late(4)], [Verdict::Pass, Verdict::Pass, Verdict::Inconclusive]);
+}
