@@ -125,12 +125,19 @@ mod tests {
         assert!(refused.starts_with("192.0.2.1 is on another machine") && refused.contains("mend:"), "{refused}");
     }
 
+    /// A port that is there at one address, and held at another, where nobody listens.
+    fn there_and_silent() -> Option<(std::net::TcpListener, socket2::Socket, u16)> {
+        let listener = std::net::TcpListener::bind("127.0.0.2:0").ok()?;
+        let port = listener.local_addr().ok()?.port();
+        let held = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).ok()?;
+        held.bind(&SocketAddr::from(([127, 0, 0, 1], port)).into()).ok()?;
+        Some((listener, held, port))
+    }
+
     #[test]
     fn the_address_that_answers_is_taken() {
-        let listener = std::net::TcpListener::bind("127.0.0.2:0");
         // Not every system has more of its own addresses than one.
-        let Ok(listener) = listener else { return };
-        let port = listener.local_addr().unwrap().port();
+        let Some((_listener, _held, port)) = (0..50).find_map(|_| there_and_silent()) else { return };
         let [silent, there] = ["127.0.0.1", "127.0.0.2"].map(|ip| ip.parse::<IpAddr>().unwrap());
         assert_eq!(answering(&[silent, there], port), Ok(there));
         let tried = answering(&[silent], port).unwrap_err();

@@ -21,6 +21,7 @@ use ekmcheck_suite::{
     inert::inert,
     transcript::{Answer, ConnectFailed, Event, Exchanged, Probed, Reaction, Transcript},
 };
+use foldhash::fast::RandomState;
 
 use crate::fingerprint::fingerprint;
 
@@ -38,6 +39,9 @@ const KEPT: usize = if cfg!(test) { 1 << 12 } else { 1 << 19 };
 
 type Piece = [u8; PIECE];
 
+/// Thousands are looked up for every answer; a subject that had them collide would slow down its own test.
+type Set = HashSet<Piece, RandomState>;
+
 /// How many connections are kept whose exporter values nobody has looked at yet: all that are open at once, and some.
 const GLIMPSED: usize = 1 << 10;
 
@@ -48,8 +52,8 @@ pub(crate) struct Secrets(Mutex<Pieces>);
 /// What is full takes the place of what is old.
 #[derive(Default)]
 struct Pieces {
-    new: HashSet<Piece>,
-    old: HashSet<Piece>,
+    new: Set,
+    old: Set,
     glimpsed: VecDeque<Exporters>,
 }
 

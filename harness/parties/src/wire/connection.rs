@@ -207,7 +207,7 @@ fn of_stream(control: &Control, error: &hyper::Error) -> WireError {
     };
     match control.failure(text(error)) {
         WireError::Http(why) if not_processed => {
-            WireError::NotProcessed { why, ended: !of_h2.is_some_and(h2::Error::is_reset) }
+            WireError::NotProcessed { why, ended: !of_h2.is_some_and(h2::Error::is_reset), reset: control.was_reset() }
         }
         other => other,
     }

@@ -87,6 +87,8 @@ pub enum WireError {
         why: String,
         /// Whether the connection takes no more requests.
         ended: bool,
+        /// Whether it ended by a reset, and not in good order.
+        reset: bool,
     },
     /// HTTP, or the connection below it, failed.
     #[error("HTTP failed: {0}")]

@@ -42,6 +42,8 @@ struct State {
     /// What a handshake came to that was not over when HTTP began.
     established: Option<Result<Established, WireError>>,
     io_error: Option<String>,
+    /// It was a reset.
+    reset: bool,
     /// The task that polled the stream last; HTTP polls a stream from one task at a time.
     waker: Option<Waker>,
 }
@@ -88,6 +90,11 @@ impl Control {
         self.lock().io_error.clone()
     }
 
+    /// Whether the connection was reset.
+    pub(super) fn was_reset(&self) -> bool {
+        self.lock().reset
+    }
+
     /// The best account of a failure: an alert of the peer before anything that followed from it.
     pub(super) fn failure(&self, of_http: String) -> WireError {
         if let Some(alert) = self.alert() {
@@ -107,9 +114,12 @@ impl Control {
     /// The account of a request that has no answer: if nothing at all of one had come when the peer ended the connection,
     /// without an alert, the request counts as not processed.
     pub(super) fn unanswered(&self, of_http: String) -> WireError {
-        let silent = !self.lock().heard;
+        let (silent, reset) = {
+            let state = self.lock();
+            (!state.heard, state.reset)
+        };
         match self.failure(of_http) {
-            WireError::Http(why) if silent => WireError::NotProcessed { why, ended: true },
+            WireError::Http(why) if silent => WireError::NotProcessed { why, ended: true, reset },
             other => other,
         }
     }
@@ -130,6 +140,7 @@ impl Control {
         if state.alert.is_none() {
             state.alert = alert_in(error);
         }
+        state.reset |= error.kind() == io::ErrorKind::ConnectionReset;
         if state.io_error.is_none() {
             state.io_error = Some(text(error));
         }

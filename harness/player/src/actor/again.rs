@@ -88,7 +88,14 @@ impl Actor<'_> {
         let refused = refused(send);
         let link = self.link_mut(&send.on)?;
         let waited = match Class::of(reaction, refused) {
-            Class::NotProcessed if link.end_is_answer() || refused.is_some_and(|r| r.or_no_answer) => return Ok(false),
+            Class::NotProcessed | Class::Broken if link.end_is_answer() || refused.is_some_and(|r| r.or_no_answer) => {
+                return Ok(false);
+            }
+            Class::Broken if ended && tries.unprocessed == 0 => {
+                tries.unprocessed += 1;
+                link.spent = true;
+                0
+            }
             Class::NotProcessed if tries.unprocessed < if ended { UNPROCESSED.0 } else { UNPROCESSED.1 } => {
                 tries.unprocessed += 1;
                 link.spent |= ended;

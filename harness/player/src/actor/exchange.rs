@@ -62,7 +62,9 @@ pub(super) fn reaction(
         Err(WireError::NotExpressible(what)) => Err(Stop::NotTestable(format!("cannot be sent: {what}"))),
         // What was to be spoken is not.
         Err(error @ WireError::NotAgreed(_)) => Err(Stop::Broken(secrets.told(&error.to_string()))),
-        Err(WireError::NotProcessed { why, ended }) => Ok((Reaction::NotProcessed(secrets.told(&why)), ended)),
+        // No good order; it is tried once more all the same, as a server may reset what it ends.
+        Err(WireError::NotProcessed { why, reset: true, .. }) => Ok((Reaction::Nothing(secrets.told(&why)), true)),
+        Err(WireError::NotProcessed { why, ended, .. }) => Ok((Reaction::NotProcessed(secrets.told(&why)), ended)),
         Err(error @ WireError::Timeout(_)) => Ok((Reaction::Hung(error.to_string()), false)),
         Err(error) => Ok((Reaction::Nothing(secrets.told(&error.to_string())), false)),
     }

@@ -133,7 +133,7 @@ fn unanswered(conn: &quinn::Connection, error: &StreamError) -> WireError {
     match failure(conn, error) {
         WireError::Http(why) if not_processed => {
             let ended = !matches!(error, StreamError::RemoteTerminate { .. });
-            WireError::NotProcessed { why, ended }
+            WireError::NotProcessed { why, ended, reset: false }
         }
         other => other,
     }

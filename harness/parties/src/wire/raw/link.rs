@@ -50,7 +50,7 @@ impl Requests {
         let (reply, heard) = oneshot::channel();
         // It was not sent: what came earlier is no part of its answer.
         let ended = || match self.control.failure("the connection has ended".to_owned()) {
-            WireError::Http(why) => WireError::NotProcessed { why, ended: true },
+            WireError::Http(why) => WireError::NotProcessed { why, ended: true, reset: false },
             other => other,
         };
         let job = Job { octets, deadline: Instant::now() + self.limit, reply };
@@ -140,7 +140,7 @@ where
     };
     let unanswered = || {
         let why = "the connection ended before this answer".to_owned();
-        Heard { interim: Vec::new(), answer: Err(WireError::NotProcessed { why, ended: true }) }
+        Heard { interim: Vec::new(), answer: Err(WireError::NotProcessed { why, ended: true, reset: false }) }
     };
     heard.resize_with(methods.len(), unanswered);
     (heard, goes_on)
