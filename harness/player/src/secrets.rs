@@ -12,6 +12,7 @@
 use std::{
     collections::{HashSet, VecDeque},
     fmt,
+    hash::BuildHasher as _,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -29,9 +30,9 @@ mod words;
 
 /// The characters of a piece.
 const PIECE: usize = 12;
-/// How far the pieces of an exporter value are apart, so that 15 characters of it are found: a third.
+/// How far the pieces of an exporter value in base64 are apart, so that 15 characters of it are found: a third.
 const APART: usize = 4;
-/// The same of tokens and proofs, of which 27 characters are found: every part of them is longer.
+/// The same of tokens, proofs and hexadecimal, of which 27 characters are found: every part of a token is longer.
 const FAR_APART: usize = 16;
 /// How many pieces are kept at least, and half of how many at most: those of the last thousand plays, or some thousand
 /// requests of a campaign.
@@ -45,6 +46,9 @@ type Set = HashSet<Piece, RandomState>;
 /// How many connections are kept whose exporter values nobody has looked at yet: all that are open at once, and some.
 const GLIMPSED: usize = 1 << 10;
 
+/// How many whole texts are remembered, so that they are not taken to pieces again.
+const SEEN: usize = 1 << 10;
+
 /// What was sent, or is known, in a run.
 #[derive(Default)]
 pub(crate) struct Secrets(Mutex<Pieces>);
@@ -55,6 +59,19 @@ struct Pieces {
     new: Set,
     old: Set,
     glimpsed: VecDeque<Exporters>,
+    /// Hashes of whole texts that were taken to pieces lately.
+    seen: HashSet<u64, RandomState>,
+}
+
+impl Pieces {
+    /// Whether a text has to be taken to pieces.
+    fn is_unseen(&mut self, text: &[u8]) -> bool {
+        if self.seen.len() >= SEEN {
+            self.seen.clear();
+        }
+        let hash = self.seen.hasher().hash_one(text);
+        self.seen.insert(hash)
+    }
 }
 
 impl fmt::Debug for Secrets {
@@ -66,13 +83,14 @@ impl fmt::Debug for Secrets {
 impl Secrets {
     /// All that a request holds: whatever of it comes back may be a token or a proof in another place.
     pub(crate) fn know_request(&self, made: &Made) {
-        self.know(&made.token);
-        self.know(&made.proof);
-        self.know(&made.request.path);
-        for (_, value) in &made.request.fields {
-            self.know(&String::from_utf8_lossy(value));
+        let Made { request, token, proof } = made;
+        let texts = [token.as_bytes(), proof.as_bytes(), request.path.as_bytes(), &request.body];
+        for text in texts.into_iter().chain(request.fields.iter().map(|(_, value)| value.as_slice())) {
+            // Most requests repeat the token and the proof of the one before.
+            if text.len() >= PIECE && self.pieces().is_unseen(text) {
+                self.know(&String::from_utf8_lossy(text));
+            }
         }
-        self.know(&String::from_utf8_lossy(&made.request.body));
     }
 
     /// A token or a proof.
@@ -99,7 +117,7 @@ impl Secrets {
     /// An exporter value.
     fn know_octets(&self, octets: &[u8]) {
         self.keep(&base64url::encode(octets), APART);
-        self.keep(&words::hex(octets), APART);
+        self.keep(&words::hex(octets), FAR_APART);
     }
 
     fn keep(&self, text: &str, apart: usize) {
@@ -116,6 +134,7 @@ impl Secrets {
         }
         if pieces.new.len() >= KEPT {
             pieces.old = std::mem::take(&mut pieces.new);
+            pieces.seen.clear();
         }
     }
 

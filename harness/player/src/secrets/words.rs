@@ -28,7 +28,8 @@ const ENCODED: usize = 40;
 
 /// Lower-case hexadecimal.
 pub(super) fn hex(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
+    octets.iter().flat_map(|octet| [digit(octet >> 4), digit(octet & 15)]).collect()
 }
 
 /// A character of base64 or hexadecimal, with one spelling for both cases and both alphabets.
