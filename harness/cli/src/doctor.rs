@@ -126,7 +126,7 @@ pub(crate) async fn examine(patient: &Patient) -> Vec<Finding> {
 /// That the process of the subject is there no more: nothing else that was found means anything then.
 fn ended(patient: &Patient) -> Option<Finding> {
     let Subject::Network(target) = &patient.subject else { return None };
-    let how = target.ended()?.replace('\n', " ");
+    let how = patient.world.told(&target.ended()?);
     Some(trouble(format!("the subject ended: {how}"), "look at what it wrote, and at its log"))
 }
 

@@ -199,7 +199,9 @@ async fn play_all(
     let mut report = Report::new(&plan.subject.name(), plan.transports, plan.seed, cost, selected, outcomes);
     report.dialect = Arc::unwrap_or_clone(dialect);
     // What ended with the last case cost nothing.
-    report.unfinished = unfinished.filter(|_| report.counts.not_executed > 0);
+    let unfinished = unfinished.filter(|_| report.counts.not_executed > 0);
+    // The last words of a subject may repeat what it was sent.
+    report.unfinished = unfinished.map(|why| world.secrets.hidden(&why));
     (report, all)
 }
 

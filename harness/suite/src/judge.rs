@@ -137,7 +137,9 @@ impl Bench<'_> {
                 _ => format!("control request refused: {}", words::reaction(&e.reaction)),
             })
             .collect();
-        let reliable = controls_failed.is_empty();
+        // A subject that does not get to the controls shows nothing by what it does with the rest.
+        let hindered = transcript.exchanges().any(|e| e.control && hinders(&e.reaction));
+        let reliable = controls_failed.is_empty() && !hindered;
         let mut convicted = false;
         for (place, event) in transcript.events.iter().enumerate() {
             let Event::Exchanged(exchanged) = event else { continue };
