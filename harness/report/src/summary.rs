@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use ekmcheck_suite::{
     inert::{code, prose},
     outcome::Verdict,
-    report::Conclusion,
+    report::{Conclusion, hindrance},
 };
 
 use crate::{Material, again, groups, words};
@@ -63,6 +63,12 @@ fn write(out: &mut String, material: &Material<'_>) -> std::fmt::Result {
         counts.inconclusive,
         counts.errors
     )?;
+    if counts.hindered > 0 {
+        writeln!(out, "\n{}.", hindrance(counts.hindered))?;
+    }
+    if !report.dialect.is_usual() {
+        writeln!(out, "\nDialect: {}.", prose(&report.dialect.words()))?;
+    }
     deviations(out, material, Verdict::Fail, "Broken")?;
     deviations(out, material, Verdict::Warn, "Not met (a SHOULD or our hardening)")?;
     for (verdict, title) in [

@@ -9,7 +9,7 @@ mod terminal;
 pub use baseline::{Baseline, Known};
 pub use diff::{Change, Difference, Kind, difference};
 pub use shard::{MergeFaults, Shard, Unit, deal, merge};
-pub use terminal::{Style, summary, timings};
+pub use terminal::{Style, hindrance, summary, timings};
 
 use std::collections::BTreeMap;
 

@@ -2,7 +2,7 @@
 
 use ekmcheck_suite::{
     outcome::{Outcome, Verdict},
-    report::Counts,
+    report::{Counts, hindrance},
 };
 use maud::{Markup, html};
 
@@ -32,6 +32,8 @@ pub(crate) fn summary(material: &Material<'_>) -> Markup {
                 p .sum {
                     (counts.applicable) " applicable = " (counts.executed) " executed + " (counts.not_testable)
                     " not testable + " (counts.not_executed) " not executed. One case on one transport is one result."
+                    @if counts.hindered > 0 { " " (hindrance(counts.hindered)) "." }
+                    @if !report.dialect.is_usual() { " Dialect: " (report.dialect.words()) "." }
                 }
             }
             table .tallies {

@@ -201,6 +201,12 @@ fn counts(out: &mut String, report: &Report, style: Style) {
             counts.applicable, counts.executed, counts.not_testable, counts.not_executed
         ),
     );
+    if counts.hindered > 0 {
+        line(out, &format!("  {}{}{}", style.doubtful, hindrance(counts.hindered), style.reset));
+    }
+    if !report.dialect.is_usual() {
+        line(out, &format!("  dialect: {}", report.dialect.words()));
+    }
     if let Some(why) = &report.unfinished {
         for (at, said) in why.lines().enumerate() {
             let begin = if at == 0 { "not all was played: " } else { "" };
@@ -250,6 +256,14 @@ fn counts(out: &mut String, report: &Report, style: Style) {
         Conclusion::HarnessFault => (style.bad, "the harness failed; this says nothing about the subject."),
     };
     line(out, &format!("{colour}{word}{}", style.reset));
+}
+
+/// How many cases the subject did not get to, in words.
+#[must_use]
+pub fn hindrance(hindered: usize) -> String {
+    format!(
+        "{hindered} not testable because the subject did not get to them: it was busy, or ended connections unanswered"
+    )
 }
 
 /// Where the time of a run went.
