@@ -8,7 +8,9 @@ mod exchange;
 mod handshake;
 mod life;
 mod raw;
+mod send;
 mod stop;
+mod together;
 mod upkeep;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
@@ -23,10 +25,9 @@ use ekmcheck_parties::{
     wire::{self, ClientTls, ConnectOptions, Connection, Stage, WireError},
 };
 use ekmcheck_suite::{
-    case::{Case, Expect, PerRequestClaim, Transport},
+    case::{Case, PerRequestClaim, Transport},
     dialect::{Dialect, HtuForm},
     play::{AdvanceClock, Close, Connect, How, Place, Play, Send, Step},
-    reaction::Class,
     transcript::{Closed, Event, Exchanged, Reaction, ServerConnected, Transcript},
 };
 
@@ -36,7 +37,6 @@ use crate::{
     subject::{Party, Started, check_name},
     world::{ClientKey, World},
 };
-use again::{Tries, refused};
 use canary::Canary;
 use credentials::Credentials;
 use exchange::{Ready, outgoing, reaction, without_secrets};
@@ -123,9 +123,6 @@ struct Actor<'a> {
     opened: HashMap<Option<Place>, usize>,
     bounds: Bounds,
 }
-
-/// A request of several at once, what came of it, and whether its connection takes no more.
-type Answered<'s> = (&'s Send, Ready, Reaction, bool);
 
 /// What came of a request.
 struct Seen {
@@ -322,50 +319,6 @@ impl<'a> Actor<'a> {
         Ok(tls)
     }
 
-    async fn send(&mut self, index: usize, send: &Send) -> Result<(), Stop> {
-        let mut tries = Tries::default();
-        loop {
-            self.ensure_open(send).await?;
-            if let Some(reason) = self.link(&send.on)?.never_open.clone() {
-                self.record_unsent(index, send, reason);
-                return Ok(());
-            }
-            let (ready, reaction, ended, check) = self.attempt(send).await?;
-            if self.goes_again(send, &reaction, ended, &mut tries).await? {
-                continue;
-            }
-            let connection = self.link(&send.on)?.number;
-            let twin = self.twin(send, &reaction).await?;
-            self.record(index, send, &ready, connection, Seen { reaction, check, twin });
-            return Ok(());
-        }
-    }
-
-    /// Sends a request once. With the reaction, whether the connection takes no more requests, and which check refused.
-    async fn attempt(&mut self, send: &Send) -> Result<(Ready, Reaction, bool, Option<String>), Stop> {
-        if self.link(&send.on)?.connect.raw {
-            let one = self.over_raw(std::slice::from_ref(send)).await?.pop();
-            return one.ok_or_else(|| Stop::Broken("no answer was looked for".to_owned()));
-        }
-        let ready = self.prepare(send).await?;
-        let world = self.world;
-        world.controls.pace.requests(1).await;
-        let link = self.link_mut(&send.on)?;
-        let request = raw::oddly(outgoing(&ready.made, link.authority(send)), send.wire, link.transport)?;
-        let port = link.port;
-        let early = link.connection.as_ref().is_some_and(Connection::is_early);
-        let (reaction, ended) = match &mut link.connection {
-            Some(connection) => reaction(&world.secrets, &ready, connection.send(request).await)?,
-            None => (Reaction::Nothing("the connection is closed".to_owned()), true),
-        };
-        link.answered |= matches!(reaction, Reaction::Answer(_));
-        if early {
-            self.connected(&send.on).await?;
-        }
-        let check = self.drain_sights_of(port);
-        Ok((ready, reaction, ended, check))
-    }
-
     /// Makes token, proof and request, and opens another connection where the alteration wants one.
     async fn prepare(&mut self, send: &Send) -> Result<Ready, Stop> {
         elsewhere::can_be_for(self.subject, send)?;
@@ -413,80 +366,6 @@ impl<'a> Actor<'a> {
             self.connect(&connect, None).await?;
         }
         Ok(Some(self.link(OTHER)?.exporters.clone()))
-    }
-
-    async fn together(&mut self, index: usize, sends: &[Send]) -> Result<(), Stop> {
-        for send in sends {
-            self.ensure_open(send).await?;
-        }
-        let mut answered = self.at_once(sends).await?;
-        if sends.iter().all(|send| matches!(send.expect, Expect::Once(_))) {
-            answered = self.race_again(sends, answered).await?;
-        } else {
-            for (send, ready, reaction, ended) in &mut answered {
-                let mut tries = Tries::default();
-                while self.goes_again(send, reaction, *ended, &mut tries).await? {
-                    self.ensure_open(send).await?;
-                    (*ready, *reaction, *ended, _) = self.attempt(send).await?;
-                }
-            }
-        }
-        for (send, ready, reaction, _) in answered {
-            let connection = self.link(&send.on)?.number;
-            // Which decision belongs to which stream cannot be told here, so none is recorded.
-            self.record(index, send, &ready, connection, Seen { reaction, check: None, twin: None });
-        }
-        self.drain_sights();
-        Ok(())
-    }
-
-    /// A race in which not all requests were processed is run once more, with all of them. Who wins is chance, and no part of
-    /// what is written down.
-    async fn race_again<'s>(
-        &mut self,
-        sends: &'s [Send],
-        mut answered: Vec<Answered<'s>>,
-    ) -> Result<Vec<Answered<'s>>, Stop> {
-        let mut tries = Tries::default();
-        loop {
-            let hindered = answered.iter().find(|(send, _, reaction, _)| {
-                matches!(Class::of(reaction, refused(send)), Class::NotProcessed | Class::Unavailable)
-            });
-            let Some((send, _, reaction, _)) = hindered else { break };
-            let ended = answered.iter().any(|(.., ended)| *ended);
-            if !self.goes_again(send, reaction, ended, &mut tries).await? {
-                break;
-            }
-            for send in sends {
-                self.ensure_open(send).await?;
-            }
-            answered = self.at_once(sends).await?;
-        }
-        answered.sort_by_key(|(_, _, reaction, _)| match reaction {
-            Reaction::Answer(answer) => answer.status,
-            _ => u16::MAX,
-        });
-        Ok(answered)
-    }
-
-    async fn at_once<'s>(&mut self, sends: &'s [Send]) -> Result<Vec<Answered<'s>>, Stop> {
-        let mut tasks = Vec::new();
-        self.world.controls.pace.requests(sends.len()).await;
-        for send in sends {
-            let ready = self.prepare(send).await?;
-            let link = self.link(&send.on)?;
-            let request = outgoing(&ready.made, link.authority(send));
-            let sender = link.connection.as_ref().map(Connection::sender);
-            let sender = sender.ok_or_else(|| Stop::Broken("the connection is closed".to_owned()))?;
-            tasks.push((send, ready, tokio::spawn(async move { sender.send(request).await })));
-        }
-        let mut answered = Vec::new();
-        for (send, ready, task) in tasks {
-            let answer = task.await.map_err(|e| Stop::Broken(e.to_string()))?;
-            let (reaction, ended) = reaction(&self.world.secrets, &ready, answer)?;
-            answered.push((send, ready, reaction, ended));
-        }
-        Ok(answered)
     }
 
     async fn close(&mut self, close: &Close) -> Result<(), Stop> {
