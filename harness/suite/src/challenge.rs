@@ -39,6 +39,7 @@ pub fn parse(value: &str) -> Result<Vec<Challenge>, String> {
             return Ok(challenges);
         }
         let word = reader.token()?;
+        let spaced = reader.rest.starts_with([' ', '\t']);
         reader.skip(&[' ', '\t']);
         if let Some(after) = reader.rest.strip_prefix('=').filter(|_| !challenges.is_empty()) {
             reader.rest = after;
@@ -57,7 +58,9 @@ pub fn parse(value: &str) -> Result<Vec<Challenge>, String> {
             }
         } else {
             challenges.push(Challenge { scheme: word, parameters: Vec::new() });
-            reader.token68();
+            if spaced {
+                reader.token68();
+            }
         }
     }
 }

@@ -53,7 +53,7 @@ enum Piece {
 /// In two passes, where the first reader makes one: pieces, and then challenges of them. White space separates, so that
 /// only the order of pieces counts.
 fn second_reading(text: &str) -> Option<Vec<Challenge>> {
-    let pieces = pieces(text)?;
+    let pieces = pieces(&without_token68(text))?;
     let mut challenges: Vec<Challenge> = Vec::new();
     let mut rest = &pieces[..];
     loop {
@@ -80,8 +80,46 @@ fn second_reading(text: &str) -> Option<Vec<Challenge>> {
     }
 }
 
+/// The text without what stands for parameters as a token68 (RFC 9110 section 11.2): the last word of a member of the list, if
+/// what stands before it are words alone.
+fn without_token68(text: &str) -> String {
+    let of68 = |c: char| c.is_ascii_alphanumeric() || "-._~+/".contains(c);
+    let is_68 = |word: &str| word.starts_with(of68) && word.trim_end_matches('=').chars().all(of68);
+    let is_token = |word: &&str| word.chars().all(|c| c.is_ascii_alphanumeric() || MARKS.contains(c));
+    let member = |member: &str| {
+        let words: Vec<&str> = member.split([' ', '\t']).filter(|word| !word.is_empty()).collect();
+        match words.split_last() {
+            Some((last, before)) if !before.is_empty() && before.iter().all(is_token) && is_68(last) => {
+                before.join(" ")
+            }
+            _ => member.to_owned(),
+        }
+    };
+    members(text).into_iter().map(member).collect::<Vec<_>>().join(",")
+}
+
+/// The members of the list: between commas, but for those in quoted strings.
+fn members(text: &str) -> Vec<&str> {
+    let (mut members, mut begin, mut quoted, mut escaped) = (Vec::new(), 0, false, false);
+    for (at, c) in text.char_indices() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            ',' if !quoted => {
+                members.push(&text[begin..at]);
+                begin = at + 1;
+            }
+            _ => {}
+        }
+    }
+    members.push(&text[begin..]);
+    members
+}
+
+const MARKS: &str = "!#$%&'*+-.^_`|~";
+
 fn pieces(text: &str) -> Option<Vec<Piece>> {
-    const MARKS: &str = "!#$%&'*+-.^_`|~";
     let mut pieces = Vec::new();
     let mut characters = text.chars().peekable();
     while let Some(first) = characters.next() {
