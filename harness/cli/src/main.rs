@@ -120,12 +120,16 @@ fn main() -> ExitCode {
 
 /// What clap has to say: help, the version, or what is wrong with the arguments, which are repeated there as they were given.
 fn told(said: &clap::Error) -> u8 {
+    let steers = |argument: std::ffi::OsString| argument.to_str().is_none_or(|text| text.contains(inert::steers));
+    let steered = std::env::args_os().any(steers);
     if !said.use_stderr() {
-        emit(&said.render().ansi().to_string());
+        match steered {
+            true => print(&said.render().to_string()),
+            false => emit(&said.render().ansi().to_string()),
+        }
         return 0;
     }
-    let steers = |argument: std::ffi::OsString| argument.to_str().is_none_or(|text| text.contains(inert::steers));
-    if std::env::args_os().any(steers) {
+    if steered {
         // Without clap's colours: nobody could tell them from those of the arguments.
         note(brief::message(&said.render().to_string()).trim_end());
     } else {

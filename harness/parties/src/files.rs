@@ -152,6 +152,20 @@ pub fn append(path: &Path) -> Result<File, FileFault> {
     Ok(file)
 }
 
+/// The umask decides about others, and not about the owner.
+#[cfg(unix)]
+fn owned(file: &File, access: Access) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = file.metadata()?.permissions().mode() & 0o777;
+    let wanted = if access == Access::Owner { 0o600 } else { mode | 0o600 };
+    if mode == wanted { Ok(()) } else { file.set_permissions(fs::Permissions::from_mode(wanted)) }
+}
+
+#[cfg(not(unix))]
+fn owned(_: &File, _: Access) -> io::Result<()> {
+    Ok(())
+}
+
 /// A new file in the folder of another.
 fn beside(path: &Path, access: Access) -> io::Result<(PathBuf, File)> {
     /// How many names are tried: an earlier process of the same number may have left files.
@@ -160,15 +174,18 @@ fn beside(path: &Path, access: Access) -> io::Result<(PathBuf, File)> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
-    if access == Access::Owner {
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    }
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, if access == Access::Owner { 0o600 } else { 0o644 });
     let mut tries = 0;
     loop {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let new = path.with_file_name(format!(".ekmcheck-{}-{number}.new", std::process::id()));
         match options.open(&new) {
-            Ok(file) => return Ok((new, file)),
+            Ok(file) => {
+                let owned = owned(&file, access);
+                // What cannot be made ready is not left there.
+                owned.inspect_err(|_| drop(fs::remove_file(&new)))?;
+                return Ok((new, file));
+            }
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists && tries < TRIES => tries += 1,
             Err(e) => return Err(e),
         }
