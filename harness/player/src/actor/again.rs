@@ -16,9 +16,10 @@ use ekmcheck_suite::{
 use super::{Actor, Stop};
 use crate::dialect::ABSOLUTE;
 
-/// How often a request goes out again whose connection ended before any of an answer came: once, as a client may (RFC 9110
-/// section 9.2.2); and one of which the subject said that it did not process it (RFC 9113 section 8.7).
-const UNPROCESSED: (u32, u32) = (1, 4);
+/// How often a request goes out again whose connection ended before any of an answer came (RFC 9110 section 9.2.2; a subject that
+/// ends each connection may do so just when the next request is on its way); and one of which the subject said that it did not
+/// process it (RFC 9113 section 8.7).
+const UNPROCESSED: (u32, u32) = (3, 4);
 /// How often a subject that is unavailable is asked again.
 const UNAVAILABLE: u32 = 4;
 /// The longest that all waiting for a subject in one step may take, in seconds, and the wait where the subject names none.
