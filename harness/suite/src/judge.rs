@@ -290,6 +290,12 @@ impl Bench<'_> {
                 return self.own(Verdict::Inconclusive, format!("no answer in time: {seen}"));
             }
             _ if !reliable => return,
+            (Class::NotForThisRequest, _) if exchanged.twin.is_none() => {
+                return self.own(
+                    Verdict::Inconclusive,
+                    format!("whether right credentials get the same is not known: {seen}"),
+                );
+            }
             (Class::NotForThisRequest, Reaction::Answer(answer)) => {
                 let reason = format!("status {} to wrong credentials alone", answer.status);
                 self.own(Verdict::Inconclusive, reason.clone());

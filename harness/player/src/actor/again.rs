@@ -146,11 +146,11 @@ impl Actor<'_> {
 
     /// The status of the answer to the same request with right credentials, where an answer that should be a refusal may be
     /// about the request itself.
-    pub(super) async fn twin(&mut self, send: &Send, reaction: &Reaction) -> Result<Option<u16>, Stop> {
-        let Reaction::Answer(answer) = reaction else { return Ok(None) };
+    pub(super) async fn twin(&mut self, send: &Send, reaction: &Reaction) -> Option<u16> {
+        let Reaction::Answer(answer) = reaction else { return None };
         let refused = refused(send).filter(|refused| !refused.statuses().contains(&answer.status));
         if refused.is_none() || !is_about_the_request(answer.status) {
-            return Ok(None);
+            return None;
         }
         let twin = Send {
             token: Some("of the twin".to_owned()),
@@ -162,10 +162,23 @@ impl Actor<'_> {
             control: true,
             ..send.clone()
         };
-        let (_, reaction, _, _) = self.attempt(&twin).await?;
-        Ok(match reaction {
-            Reaction::Answer(answer) => Some(answer.status),
-            _ => None,
-        })
+        // What comes of it explains an answer, and must not cost the play that answer.
+        self.status_of(&twin).await.ok().flatten()
+    }
+
+    /// The status of the answer to a request beside the story; many servers end a connection with such answers.
+    async fn status_of(&mut self, send: &Send) -> Result<Option<u16>, Stop> {
+        let mut tries = Tries::default();
+        loop {
+            self.ensure_open(send).await?;
+            let (_, reaction, ended, _) = self.attempt(send).await?;
+            if self.goes_again(send, &reaction, ended, &mut tries).await? {
+                continue;
+            }
+            return Ok(match reaction {
+                Reaction::Answer(answer) => Some(answer.status),
+                _ => None,
+            });
+        }
     }
 }

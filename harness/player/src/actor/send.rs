@@ -20,7 +20,7 @@ impl Actor<'_> {
                 continue;
             }
             let connection = self.link(&send.on)?.number;
-            let twin = self.twin(send, &reaction).await?;
+            let twin = self.twin(send, &reaction).await;
             self.record(index, send, &ready, connection, Seen { reaction, check, twin });
             return Ok(());
         }

@@ -312,6 +312,10 @@ fn an_answer_about_the_request_counts_only_if_right_credentials_get_it_too() {
         let for_wrong_ones = with_reaction(answer(status, &[]), Some(200));
         assert_eq!(verdict_of(&for_wrong_ones, "rs.exporter-match"), Some(Verdict::Inconclusive), "{status}");
         assert_eq!(verdict_of(&for_wrong_ones, REFUSAL_STATUS), Some(Verdict::Fail), "{status}");
+        // Nobody is blamed for what is not known.
+        let unknown = with_reaction(answer(status, &[]), None);
+        assert_eq!(unknown.verdict, Verdict::Inconclusive, "{status}");
+        assert_eq!(verdict_of(&unknown, REFUSAL_STATUS), None, "{status}");
     }
 }
 

@@ -106,6 +106,11 @@ pub(super) const TABLE: &[Variation] = &[
         bends: &[Bend::AnswersFirst(|_, request| unknown(request).then(|| bare(405, &[("Allow", "GET, POST")])))],
     },
     Variation {
+        name: "unknown-methods-501-and-closes",
+        does: "answers methods that it does not know with 501 and ends the connection, whoever asks",
+        bends: &[Bend::AnswersFirst(|_, request| unknown(request).then(|| bare(501, &[("Connection", "close")])))],
+    },
+    Variation {
         name: "only-get-and-post",
         does: "answers all other methods with 405 and Allow, whoever asks",
         bends: &[Bend::AnswersFirst(|_, request| {
