@@ -114,7 +114,7 @@ pub(crate) fn selftest(args: &SelftestArgs) -> Result<u8, Trouble> {
     })
 }
 
-/// Every so manieth case is played on servers that evade.
+/// Of the negative cases, every fortieth is played on servers that never refuse.
 const EVADED: usize = 40;
 
 /// How many right servers are played where there is no time for all.

@@ -279,10 +279,8 @@ impl Bench<'_> {
             }
             (Class::NotProcessed | Class::Broken, _) if refused.or_no_answer => return self.shown(),
             (Class::Refused | Class::RefusedOtherwise, Reaction::Answer(answer)) if answer.after > patience => {
-                let reason = format!(
-                    "a refusal after {} s, where right requests are answered at once: no server that works",
-                    answer.after
-                );
+                let reason =
+                    format!("refused only after {} s, though right requests are answered at once", answer.after);
                 return self.own(Verdict::Inconclusive, reason);
             }
             (Class::Hung, _) => {
@@ -321,6 +319,13 @@ impl Bench<'_> {
         let of = |name: &str| bearers.iter().filter_map(|b| b.parameter(name)).map(str::to_owned).collect::<Vec<_>>();
         // What was cut off may be what is looked for.
         let whole = !answer.challenges_cut;
+        if !whole {
+            for id in [BEARER_CHALLENGE, ERROR_CODE, ERROR_DESCRIPTION, CHALLENGE_SYNTAX] {
+                if self.names(id) {
+                    self.find(id, Verdict::Inconclusive, "the challenges are too long to be looked at".to_owned());
+                }
+            }
+        }
         if answer.status == 401 && bearers.is_empty() && whole {
             self.wire(BEARER_CHALLENGE, "401 without a Bearer challenge".to_owned());
         } else if !refused.error.is_empty() && !is_of_http(refused, answer) && whole {
