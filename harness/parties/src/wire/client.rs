@@ -57,7 +57,7 @@ pub struct ClientSettings {
 }
 
 /// The costly part of a client, to be shared by any number of connections. It includes the sessions for resumption.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ClientTls {
     config: Arc<rustls::ClientConfig>,
     /// For HTTP/3, and only then.
@@ -154,31 +154,20 @@ impl ClientTls {
     pub fn logging_to(&self, log: Arc<dyn rustls::KeyLog>) -> Arc<Self> {
         let mut config = rustls::ClientConfig::clone(&self.config);
         config.key_log = log;
-        let config = Arc::new(config);
-        let quic = self.quic.as_ref().and_then(|_| quic::client_config(Arc::clone(&config)).ok());
-        Arc::new(Self {
-            config,
-            quic,
-            exporters: self.exporters.clone(),
-            resumption: self.resumption,
-            version: self.version,
-            alpn: self.alpn,
-            witness: self.witness.clone(),
-        })
+        self.with(config)
     }
 
     /// The same client, which shows each of its connections as soon as their exporter values are known. Cheap.
     #[must_use]
     pub fn witnessed_by(&self, witness: Arc<dyn Fn(&Established) + Send + Sync>) -> Arc<Self> {
-        Arc::new(Self {
-            config: Arc::clone(&self.config),
-            quic: self.quic.clone(),
-            exporters: self.exporters.clone(),
-            resumption: self.resumption,
-            version: self.version,
-            alpn: self.alpn,
-            witness: Witness(Some(witness)),
-        })
+        Arc::new(Self { witness: Witness(Some(witness)), ..self.clone() })
+    }
+
+    /// The same client with another configuration of TLS. Where QUIC worked with the former, it works with this.
+    fn with(&self, config: rustls::ClientConfig) -> Arc<Self> {
+        let config = Arc::new(config);
+        let quic = self.quic.as_ref().and_then(|_| quic::client_config(Arc::clone(&config)).ok());
+        Arc::new(Self { config, quic, ..self.clone() })
     }
 
     /// The same client with no session remembered. Cheap.
@@ -188,18 +177,7 @@ impl ClientTls {
         if self.resumption {
             config.resumption = Resumption::in_memory_sessions(SESSIONS);
         }
-        let config = Arc::new(config);
-        // What works with one store of sessions works with another.
-        let quic = self.quic.as_ref().and_then(|_| quic::client_config(Arc::clone(&config)).ok());
-        Arc::new(Self {
-            config,
-            quic,
-            exporters: self.exporters.clone(),
-            resumption: self.resumption,
-            version: self.version,
-            alpn: self.alpn,
-            witness: self.witness.clone(),
-        })
+        self.with(config)
     }
 }
 
