@@ -113,7 +113,7 @@ pub(crate) fn run(command: &str, args: &RunArgs) -> Result<u8, Trouble> {
     let mut progress = Progress::of(plan.vectors.len(), args.quiet || args.format == Format::Json);
     let mut played = Vec::new();
     let done = adapter::run(&plan, asker, &opened, stop.flag(), |outcome| {
-        let one = Played { outcome: outcome.clone(), transcripts: Vec::new() };
+        let one = Played { outcome: outcome.clone(), transcripts: Vec::new(), refused_by: BTreeSet::new() };
         progress.finished(&one);
         played.push(one);
     });

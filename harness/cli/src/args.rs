@@ -391,6 +391,10 @@ pub(crate) struct SelftestArgs {
     /// Play every fault on every transport instead of each case on one of its transports in turn
     #[arg(long)]
     pub(crate) all_transports: bool,
+    /// Play also the cases in which a fault cannot differ from the reference, as that refuses nothing there by the check
+    /// that the fault gets wrong; it must come to the same
+    #[arg(long)]
+    pub(crate) no_shortcuts: bool,
     /// How many cases to play at once [default: twice the number of cores]
     #[arg(long, value_name = "N")]
     pub(crate) jobs: Option<NonZeroUsize>,

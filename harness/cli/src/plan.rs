@@ -15,7 +15,7 @@ use std::{
 };
 
 use ekmcheck_forge::pki::CLIENTS;
-use ekmcheck_suite::{brief, case::Transport, load::suggestion, play::Place};
+use ekmcheck_suite::{brief, case::Transport, dialect::Dialect, load::suggestion, play::Place};
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -43,6 +43,7 @@ struct Raw {
     limits: RawLimits,
     #[serde(default)]
     capabilities: RawCapabilities,
+    dialect: Option<Dialect>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -182,6 +183,8 @@ pub(crate) struct Plan {
     pub(crate) scopes: bool,
     /// Whether it takes early data.
     pub(crate) zero_rtt: bool,
+    /// How it reads what the draft leaves open; to be found out if not given.
+    pub(crate) dialect: Option<Dialect>,
 }
 
 /// How a subject is started.
@@ -391,6 +394,7 @@ fn parse(file: &str, text: &str, folder: &Path) -> Result<Plan, Vec<Mistake>> {
         other_host: raw.capabilities.other_host,
         scopes: raw.capabilities.scopes,
         zero_rtt: raw.capabilities.zero_rtt,
+        dialect: raw.dialect,
         clock_skew: raw.target.clock_skew_seconds,
     })
 }

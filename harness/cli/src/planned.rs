@@ -197,6 +197,7 @@ pub(crate) fn start(plan: &Plan, stop: &Stop) -> Result<(Planned, World), Troubl
         places,
         other_host: plan.other_host,
         scopes: plan.scopes,
+        dialect: plan.dialect.clone(),
         tokens: plan.tokens.clone().map(|(command, directory)| {
             let certificates = CLIENTS.into_iter().map(|name| (name.to_owned(), bundle::certificate_of(plan, name)));
             Arc::new(TokenCommand::new(command, directory, certificates.collect()))

@@ -1,10 +1,12 @@
 //! `ekmcheck selftest`: the suite is tested by servers with one thing wrong, and by right ones that look unusual.
 
+mod alike;
 mod matrix;
 mod verdicts;
 
-use std::{cell::RefCell, collections::BTreeSet, sync::Arc};
+use std::{cell::RefCell, collections::BTreeSet, pin::pin, sync::Arc};
 
+use alike::Reference;
 use ekmcheck_player::{
     run::{Pick, Plan, Played, place},
     subject::{Fault, Subject, Variation, evasions, faults, variations},
@@ -18,6 +20,7 @@ use ekmcheck_suite::{
     requirement::Ledger,
     transcript::Transcript,
 };
+use futures_util::{StreamExt as _, future, stream};
 use matrix::{Evasion, Matrix, Pair, Row};
 use verdicts::Verdicts;
 
@@ -36,6 +39,7 @@ struct Bench {
     jobs: usize,
     stop: Stop,
     verdicts: RefCell<Verdicts>,
+    reference: RefCell<Reference>,
 }
 
 /// It was asked to end, and what was being played says nothing.
@@ -65,6 +69,7 @@ pub(crate) fn selftest(args: &SelftestArgs) -> Result<u8, Trouble> {
             jobs: jobs(args.jobs),
             stop,
             verdicts: RefCell::default(),
+            reference: RefCell::default(),
         };
         let mut matrix = Matrix {
             ekmcheck: env!("CARGO_PKG_VERSION").to_owned(),
@@ -77,6 +82,7 @@ pub(crate) fn selftest(args: &SelftestArgs) -> Result<u8, Trouble> {
             evasions: Vec::new(),
             cases: bench.cases.iter().map(|c| (c.id.clone(), Vec::new())).collect(),
             plays: 0,
+            alike: 0,
             seconds: 0.0,
         };
         if bench.all(args, &chosen, &mut matrix).await.is_err() {
@@ -130,6 +136,12 @@ fn sample(some: bool, now: Result<i64, Trouble>) -> Vec<&'static Variation> {
     }
 }
 
+/// Up to so many faults, it costs more to play the reference on all transports than it saves.
+const FEW: usize = 8;
+
+/// How many faults are played at once, each with as many cases as there are jobs.
+const AT_ONCE: usize = 2;
+
 /// How many pairs of faults are a sample.
 const PAIRS: usize = 40;
 
@@ -146,24 +158,21 @@ impl Bench {
         let whole = args.fault.is_empty();
         // Who asks for some faults is at work on them, and has not the minutes that all right servers take.
         let turn = |turn, on_all| if args.all_transports { Pick::All } else { Pick::Turn(turn, on_all) };
-        let thorough = if whole { Pick::All } else { turn(0, Arc::default()) };
+        let thorough = if whole || chosen.len() > FEW { Pick::All } else { turn(0, Arc::default()) };
         self.right(Subject::Reference, thorough.clone(), matrix).await?;
         for variation in sample(args.named, run::now()).into_iter().filter(|_| whole) {
             self.right(Subject::Variation(variation), thorough.clone(), matrix).await?;
         }
-        for fault in chosen {
-            let named: BTreeSet<String> = fault.caught_by.iter().map(|c| (*c).to_owned()).collect();
-            let cases = match args.named {
-                true => Arc::new(self.cases.iter().filter(|c| named.contains(&c.id)).cloned().collect()),
-                false => self.cases.clone(),
-            };
-            let (report, _) =
-                self.judged(Subject::Fault(fault), turn(place(fault.name), Arc::new(named)), &cases).await?;
-            self.caught(fault, &report, matrix);
-        }
-        for fault in evasions().filter(|f| whole || args.fault.iter().any(|n| f.name.contains(n.as_str()))) {
-            self.evades(fault, matrix).await?;
-        }
+        let evading = evasions().filter(|f| whole || args.fault.iter().any(|n| f.name.contains(n.as_str())));
+        let evading: Vec<_> = evading.collect();
+        // These mostly wait, and the others mostly do not.
+        let (ended, evaded) =
+            future::join(self.caught_all(args, chosen, &turn, matrix), self.evaded_all(&evading)).await;
+        let evasions_ended = evading.iter().zip(evaded).try_for_each(|(fault, report)| {
+            evades(fault, &report?, matrix);
+            Ok(())
+        });
+        ended.and(evasions_ended)?;
         for (one, other) in pairs(chosen).filter(|_| whole) {
             self.pair(one, other, matrix).await?;
         }
@@ -173,13 +182,58 @@ impl Bench {
         Ok(())
     }
 
-    async fn play(
+    /// The runs on faults, a few at once: the last case of one does not hold up the first of the next.
+    async fn caught_all(
         &self,
-        subject: Subject,
-        pick: Pick,
-        cases: &Arc<Vec<Case>>,
-    ) -> Result<(Report, Vec<Played>), Stopped> {
-        let plan = Plan {
+        args: &SelftestArgs,
+        chosen: &[&'static Fault],
+        turn: &dyn Fn(usize, Arc<BTreeSet<String>>) -> Pick,
+        matrix: &mut Matrix,
+    ) -> Result<(), Stopped> {
+        let runs = chosen.iter().map(|fault| async {
+            let named: BTreeSet<String> = fault.caught_by.iter().map(|c| (*c).to_owned()).collect();
+            let cases = match args.named {
+                true => Arc::new(self.cases.iter().filter(|c| named.contains(&c.id)).cloned().collect()),
+                false => self.cases.clone(),
+            };
+            let pick = turn(place(fault.name), Arc::new(named));
+            self.faulty(fault, self.plan(Subject::Fault(fault), pick, &cases), args).await
+        });
+        let mut runs = pin!(stream::iter(runs).buffered(AT_ONCE));
+        for fault in chosen {
+            let Some(run) = runs.next().await else { break };
+            let (report, alike) = run?;
+            matrix.alike += alike;
+            self.caught(fault, &report, matrix);
+        }
+        Ok(())
+    }
+
+    /// The runs on all servers that never refuse, at once.
+    async fn evaded_all(&self, evading: &[&'static Fault]) -> Vec<Result<Report, Stopped>> {
+        future::join_all(evading.iter().map(|fault| self.evaded(fault))).await
+    }
+
+    /// The run on a fault, and how many cases were not played: what it does as the reference does need not be.
+    async fn faulty(&self, fault: &'static Fault, plan: Plan, args: &SelftestArgs) -> Result<(Report, usize), Stopped> {
+        let (units, alike) = match args.no_shortcuts {
+            true => (plan.units(), Vec::new()),
+            false => self.reference.borrow().split(fault, plan.units()),
+        };
+        let (played, _) = self.play(Plan { pick: Pick::Only(Arc::new(units)), ..plan.clone() }).await?;
+        let (report, alike) = if played.dialect.is_usual() {
+            let left = alike.len();
+            (alike::whole(played, &plan, alike), left)
+        } else {
+            // Everything that it is asked is asked in another way than the reference.
+            (self.play(plan).await?.0, 0)
+        };
+        self.verdicts.borrow_mut().note(&report);
+        Ok((report, alike))
+    }
+
+    fn plan(&self, subject: Subject, pick: Pick, cases: &Arc<Vec<Case>>) -> Plan {
+        Plan {
             subject,
             cases: cases.clone(),
             ledger: self.ledger.clone(),
@@ -189,27 +243,19 @@ impl Bench {
             seed: 1,
             rounds: 12,
             measure_floor: false,
-        };
+        }
+    }
+
+    async fn play(&self, plan: Plan) -> Result<(Report, Vec<Played>), Stopped> {
         let played = ekmcheck_player::run::run(self.world.clone(), plan, |_| {}, self.stop.given()).await;
         // Half of a run would say that a fault is not caught.
         if self.stop.is_given() { Err(Stopped) } else { Ok(played) }
     }
 
-    /// The same, with its verdicts kept.
-    async fn judged(
-        &self,
-        subject: Subject,
-        pick: Pick,
-        cases: &Arc<Vec<Case>>,
-    ) -> Result<(Report, Vec<Played>), Stopped> {
-        let played = self.play(subject, pick, cases).await?;
-        self.verdicts.borrow_mut().note(&played.0);
-        Ok(played)
-    }
-
     /// A right server: nothing may blame it, and every case must come to a conclusion.
     async fn right(&self, subject: Subject, pick: Pick, matrix: &mut Matrix) -> Result<(), Stopped> {
-        let (report, played) = self.judged(subject.clone(), pick, &self.cases).await?;
+        let (report, played) = self.play(self.plan(subject.clone(), pick, &self.cases)).await?;
+        self.verdicts.borrow_mut().note(&report);
         matrix.plays += report.cost.plays;
         let mut blames: Vec<&Outcome> =
             report.cases.iter().filter(|o| !matches!(o.verdict, Verdict::Pass | Verdict::Observed)).collect();
@@ -232,6 +278,7 @@ impl Bench {
             ));
         }
         if matches!(subject, Subject::Reference) {
+            self.reference.borrow_mut().note(&played);
             for played in &played {
                 let case = self.cases.iter().find(|c| c.id == played.outcome.id);
                 matrix.findings.extend(case.and_then(|c| wrong_cause(c, &played.transcripts)));
@@ -290,39 +337,22 @@ impl Bench {
         });
     }
 
-    /// A server that neither serves nor refuses what it should refuse: nothing that needs a refusal may pass on it, and the run
-    /// must not come to a good end.
-    async fn evades(&self, fault: &'static Fault, matrix: &mut Matrix) -> Result<(), Stopped> {
+    /// The run on a server that neither serves nor refuses what it should refuse.
+    async fn evaded(&self, fault: &'static Fault) -> Result<Report, Stopped> {
         let negative: Vec<Case> =
             self.cases.iter().filter(|c| matches!(c.expect, Some(Expect::Refused(_)))).cloned().collect();
         // Some of these servers make each case wait for seconds.
         let cases = Arc::new(negative.iter().step_by(EVADED).cloned().collect::<Vec<_>>());
         let turn = Pick::Turn(place(fault.name), Arc::default());
-        let (report, _) = self.play(Subject::Fault(fault), turn, &cases).await?;
-        matrix.plays += report.cost.plays;
-        for outcome in &report.cases {
-            if let Some(passed) = outcome.requirements.iter().find(|r| r.verdict == Verdict::Pass) {
-                let (id, on) = (&outcome.id, outcome.transport.name());
-                matrix.findings.push(format!("fault {}: {id} on {on} passes {}", fault.name, passed.id));
-            }
-        }
-        if matches!(report.conclusion, Conclusion::Conformant | Conclusion::AsKnown) || report.cases.is_empty() {
-            matrix.findings.push(format!("fault {}: the run comes to {:?}", fault.name, report.conclusion));
-        }
-        matrix.evasions.push(Evasion {
-            name: fault.name.to_owned(),
-            does: fault.does.to_owned(),
-            conclusion: report.conclusion,
-            played: report.cases.len(),
-        });
-        Ok(())
+        Ok(self.play(self.plan(Subject::Fault(fault), turn, &cases)).await?.0)
     }
 
     /// A server with two faults must be caught by some case that is named for one of them.
     async fn pair(&self, one: &'static Fault, other: &'static Fault, matrix: &mut Matrix) -> Result<(), Stopped> {
         let named = |c: &&Case| [one, other].iter().any(|f| f.caught_by.contains(&c.id.as_str()));
         let cases = Arc::new(self.cases.iter().filter(named).cloned().collect::<Vec<_>>());
-        let (report, _) = self.play(Subject::Pair(one, other), Pick::Turn(0, Arc::default()), &cases).await?;
+        let (report, _) =
+            self.play(self.plan(Subject::Pair(one, other), Pick::Turn(0, Arc::default()), &cases)).await?;
         matrix.plays += report.cost.plays;
         let caught_by: Vec<String> = report.cases.iter().filter(|o| self.kills(o)).map(|o| o.id.clone()).collect();
         if caught_by.is_empty() {
@@ -359,6 +389,26 @@ impl Bench {
             }
         }
     }
+}
+
+/// Nothing that needs a refusal may pass on a server that never refuses, and the run must not come to a good end.
+fn evades(fault: &'static Fault, report: &Report, matrix: &mut Matrix) {
+    matrix.plays += report.cost.plays;
+    for outcome in &report.cases {
+        if let Some(passed) = outcome.requirements.iter().find(|r| r.verdict == Verdict::Pass) {
+            let (id, on) = (&outcome.id, outcome.transport.name());
+            matrix.findings.push(format!("fault {}: {id} on {on} passes {}", fault.name, passed.id));
+        }
+    }
+    if matches!(report.conclusion, Conclusion::Conformant | Conclusion::AsKnown) || report.cases.is_empty() {
+        matrix.findings.push(format!("fault {}: the run comes to {:?}", fault.name, report.conclusion));
+    }
+    matrix.evasions.push(Evasion {
+        name: fault.name.to_owned(),
+        does: fault.does.to_owned(),
+        conclusion: report.conclusion,
+        played: report.cases.len(),
+    });
 }
 
 /// On the reference a refusal must come from the check that the case names; anything else is right for a wrong reason.

@@ -66,6 +66,7 @@ pub(crate) fn of_url(url: &str, transports: &[Transport], args: &NetworkArgs) ->
         places: BTreeMap::new(),
         other_host: args.other_host,
         scopes: args.scopes,
+        dialect: None,
         introspection,
         tokens: None,
         clients: None,

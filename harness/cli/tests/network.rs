@@ -156,6 +156,7 @@ impl Served {
             places: BTreeMap::new(),
             other_host: true,
             scopes: true,
+            dialect: None,
             introspection: Some(Introspection::of_file(&set.folder.join(INTROSPECTION))),
             tokens: None,
             clients: None,

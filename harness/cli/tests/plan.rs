@@ -160,6 +160,27 @@ fn what_is_claimed_is_looked_at() {
 }
 
 #[test]
+fn a_dialect_that_is_claimed_must_be_the_one_that_is_spoken() {
+    let scratch = Scratch::new("dialect");
+    let subject = ["--variation", "htu-is-a-path"];
+    let plan = scratch.plan("dialect.toml", &subject, "transports = [\"tls13-h1\"]");
+    let text_of = fs::read_to_string(&plan).unwrap();
+    let report = scratch.0.join("report");
+    let words = ["run", "--skip-doctor", "--filter", "rs.target.path-only", "--report", report.to_str().unwrap()];
+    for (claim, status, said) in [
+        ("htu = \"path\"", Some(0), "dialect: htu is a path (A-01)"),
+        ("htu = \"absolute\"", Some(3), "the subject shows that htu is a path (A-01); correct the plan"),
+        ("htu = \"abslute\"", Some(2), "unknown variant"),
+    ] {
+        fs::write(&plan, format!("{text_of}[dialect]\n{claim}\n")).unwrap();
+        let done = scratch.ekmcheck(&words, &plan);
+        let out = text(&done.stdout) + &text(&done.stderr);
+        assert_eq!(done.status.code(), status, "{claim}: {out}");
+        assert!(out.contains(said), "{claim}: {out}");
+    }
+}
+
+#[test]
 fn mistakes_in_a_plan_are_named_with_line_and_mend() {
     let scratch = Scratch::new("mistakes");
     let path = scratch.0.join("typo.toml");

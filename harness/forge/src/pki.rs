@@ -136,6 +136,16 @@ impl Pki {
         issue::pki(&issue::Plan::frozen())
     }
 
+    /// A server for `localhost`, `127.0.0.1` and `::1` with an infrastructure of its own, and the certificate of its root in
+    /// DER. The odd one is as right as the other: three authorities deep with the root behind them, named by no subject,
+    /// with forty names of four kinds, a serial number of 20 octets, and a P-384 key.
+    ///
+    /// # Errors
+    /// [`PkiError`]; with a sensible `now`, only if the random generator fails.
+    pub fn own_server(now: i64, odd: bool) -> Result<(Vec<u8>, Identity), PkiError> {
+        issue::own_server(&issue::Plan::live(now), odd)
+    }
+
     /// The client of that name, one of [`CLIENTS`]:
     ///
     /// | name | what it is |

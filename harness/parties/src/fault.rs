@@ -10,9 +10,11 @@ mod sight;
 mod table;
 mod variations;
 
-pub use bent::Bent;
 pub(crate) use bent::SoFar;
+pub use bent::{Bent, Setup};
 pub use sight::Sight;
+
+use std::net::IpAddr;
 
 use ekmcheck_binding::{
     confirmation::Confirmation,
@@ -148,12 +150,42 @@ pub(crate) enum Bend {
     OneProof,
     /// Does otherwise in handshakes.
     Handshakes(Habit),
+    /// Listens at that address and is called so.
+    Listens(IpAddr, &'static str),
+    /// Has a certificate of its own infrastructure; an odd one if so.
+    OwnCertificate(bool),
+    /// Has a clock that is so many seconds ahead.
+    ClockAhead(i64),
     /// Takes the last but one certificate of the client's chain for the client's.
     LastButOne,
     /// Answers requests of clients without a certificate that can be read.
     ServesNobody,
     /// Writes the challenge otherwise; `None` for none.
     Challenges(fn(String) -> Option<String>),
+}
+
+impl Fault {
+    /// The checks at whose refusals it differs from the reference, if it differs nowhere else: where the reference refuses
+    /// nothing by one of them, the two do the same, request by request. `None` if it may differ elsewhere.
+    #[must_use]
+    pub fn acts_on_refusals_by(&self) -> Option<Vec<Check>> {
+        let of = |bend: &Bend| match bend {
+            // An omitted check is not made, and these are undone; what would have passed passes.
+            Bend::Omits(check, _) | Bend::Swallows(check) => Some(vec![*check]),
+            Bend::Also(checks, _) => Some(checks.to_vec()),
+            // Asked only after the strict readers have refused.
+            Bend::Reads(_) => Some(vec![Check::Format]),
+            Bend::Confirms(_) => Some(vec![Check::Confirmation]),
+            Bend::ExporterOfCertificate => Some(vec![Check::Ekm]),
+            // What is taken for absent has a type or a value that is refused.
+            Bend::Absent("jti") => Some(vec![Check::Jti]),
+            Bend::Absent("htm") => Some(vec![Check::Htm]),
+            Bend::Absent("htu") => Some(vec![Check::Htu]),
+            Bend::Token(fault) if fault.only_takes_more() => Some(vec![Check::Token]),
+            _ => None,
+        };
+        self.bends.iter().map(of).collect::<Option<Vec<_>>>().map(|checks| checks.concat())
+    }
 }
 
 impl Variation {

@@ -187,6 +187,8 @@ pub struct ResourceServer<B: Behaviour> {
     clock: Clock,
     next: AtomicU64,
     sights: Mutex<Vec<Sight>>,
+    /// The checks that ever refused a request.
+    refused_by: Mutex<Vec<Check>>,
     settled: watch::Sender<usize>,
     begun: watch::Sender<usize>,
 }
@@ -209,6 +211,7 @@ impl<B: Behaviour> ResourceServer<B> {
             clock,
             next: AtomicU64::new(1),
             sights: Mutex::default(),
+            refused_by: Mutex::default(),
             settled: watch::Sender::new(0),
             begun: watch::Sender::new(0),
         })
@@ -218,6 +221,19 @@ impl<B: Behaviour> ResourceServer<B> {
     #[must_use]
     pub fn take_sights(&self) -> Vec<Sight> {
         std::mem::take(&mut self.sights.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The checks that refused a request since it was started.
+    #[must_use]
+    pub fn refused_by(&self) -> Vec<Check> {
+        self.refused_by.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn note_refusal(&self, check: Check) {
+        let mut refused_by = self.refused_by.lock().unwrap_or_else(PoisonError::into_inner);
+        if !refused_by.contains(&check) {
+            refused_by.push(check);
+        }
     }
 
     /// Waits until so many connections were established or failed in all.
@@ -291,6 +307,7 @@ impl<B: Behaviour> Service for ResourceServer<B> {
         self.begun.send_modify(|n| *n += 1);
         let (answer, decision) = self.answer(open, request);
         if let Some(refusal) = decision {
+            refusal.iter().for_each(|refusal| self.note_refusal(refusal.check()));
             self.see(Sight::Decided { peer: open.peer, refused_by: refusal.map(|r| r.check()) });
         }
         answer

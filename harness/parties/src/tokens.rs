@@ -44,6 +44,21 @@ pub enum TokenFault {
     OnlyJwt,
 }
 
+impl TokenFault {
+    /// Whether it takes tokens that are refused else, and reads those that are valid as they are to be read.
+    pub(crate) fn only_takes_more(self) -> bool {
+        match self {
+            Self::Signature | Self::Expiry | Self::Audience | Self::Typ | Self::ValidForEver | Self::Inactive => true,
+            Self::AnyJwt
+            | Self::LastDuplicateWins
+            | Self::FirstDuplicateWins
+            | Self::UnknownConfirmation
+            | Self::ConfirmationLookedUp
+            | Self::OnlyJwt => false,
+        }
+    }
+}
+
 /// Access tokens of one issuer for one audience.
 pub struct Tokens {
     key: DecodingKey,

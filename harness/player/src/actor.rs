@@ -261,6 +261,12 @@ impl<'a> Actor<'a> {
                     client.name
                 )));
             }
+            // A session need not be resumed, whatever a server says to the attempt.
+            Err(error @ (WireError::Handshake { .. } | WireError::Refused { .. }))
+                if connect.resume.is_some() || connect.early_data =>
+            {
+                return Err(Stop::NotTestable(format!("the subject did not resume the session: {error}")));
+            }
             Err(error) => {
                 return Err(match source_port {
                     Some(port) => Stop::PortTaken(format!("port {port} cannot be used again here: {error}")),

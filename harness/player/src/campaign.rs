@@ -251,7 +251,7 @@ impl<'w> Hunt<'w> {
             started,
             oracle: resource(world, ByTheDraft, None, None, clock, &Introspection::default()),
             random: Random::of(settings.work.seed, settings.work.shard),
-            unique: (settings.work.seed << 20).wrapping_add(settings.subject.first_number(world)),
+            unique: (settings.work.seed << 20).wrapping_add(settings.subject.first_number()),
             line: None,
             other: None,
             closed: Exporters::new(Vec::new()),

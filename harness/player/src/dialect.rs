@@ -18,23 +18,47 @@ const ALL: [PerRequestClaim; 3] = [PerRequestClaim::Jti, PerRequestClaim::Htm, P
 /// The alteration that writes `htu` as an absolute URI.
 pub(crate) const ABSOLUTE: &str = "htu-absolute";
 
-/// The dialect of the subject; the usual one where no right request is accepted, which is then for the cases to find.
-pub(crate) async fn find(world: &World, subject: &Subject, transport: Transport, bounds: Bounds) -> Dialect {
+/// The dialect that a subject is played in: the one that was found out, which must be the one that its plan claims, if that
+/// claims any. Where no right request is accepted nothing can be found out; then the claim counts, and the cases find the rest.
+///
+/// # Errors
+/// Where the two differ, a sentence about it.
+pub(crate) fn settled(claimed: Option<&Dialect>, found: Option<Dialect>) -> Result<Dialect, String> {
+    match (claimed, found) {
+        (Some(claimed), Some(found)) if *claimed != found => Err(format!(
+            "the plan says under [dialect] that {}, and the subject shows that {}; correct the plan or leave [dialect] out",
+            in_words(claimed),
+            in_words(&found)
+        )),
+        (Some(claimed), _) => Ok(claimed.clone()),
+        (None, found) => Ok(found.unwrap_or_default()),
+    }
+}
+
+fn in_words(dialect: &Dialect) -> String {
+    match dialect.is_usual() {
+        true => "htu may have either form and no per-request claim is demanded".to_owned(),
+        false => dialect.words(),
+    }
+}
+
+/// The dialect of the subject, if it accepts right requests in any.
+pub(crate) async fn find(world: &World, subject: &Subject, transport: Transport, bounds: Bounds) -> Option<Dialect> {
     let first = play(world, subject, transport, bounds.clone(), vec![send(&[], None)]).await;
     match first.first() {
         Some(Class::Accepted) => {
             let forms = [send(&[PerRequestClaim::Htu], None), send(&[PerRequestClaim::Htu], Some(ABSOLUTE))];
             let forms = play(world, subject, transport, bounds, forms.to_vec()).await;
-            Dialect { htu: form(&forms), demanded: Vec::new() }
+            Some(Dialect { htu: form(&forms), demanded: Vec::new() })
         }
         Some(Class::RefusedOtherwise) => {
             let forms =
                 play(world, subject, transport, bounds, vec![send(&ALL, None), send(&ALL, Some(ABSOLUTE))]).await;
-            let demanded = if forms.contains(&Class::Accepted) { ALL.to_vec() } else { Vec::new() };
-            Dialect { htu: form(&forms), demanded }
+            let accepted = forms.contains(&Class::Accepted);
+            accepted.then(|| Dialect { htu: form(&forms), demanded: ALL.to_vec() })
         }
         // It is not there, or not well; whoever looks further finds out why.
-        _ => Dialect::default(),
+        _ => None,
     }
 }
 
@@ -90,5 +114,21 @@ fn nameless() -> Case {
         play: None,
         without_clock: None,
         note: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_plan_claims_is_checked_where_that_is_possible() {
+        let path = Dialect { htu: HtuForm::Path, demanded: Vec::new() };
+        assert_eq!(settled(None, None), Ok(Dialect::default()));
+        assert_eq!(settled(None, Some(path.clone())), Ok(path.clone()));
+        assert_eq!(settled(Some(&path), None), Ok(path.clone()));
+        assert_eq!(settled(Some(&path), Some(path.clone())), Ok(path.clone()));
+        let error = settled(Some(&path), Some(Dialect::default())).unwrap_err();
+        assert!(error.contains("htu is a path (A-01)") && error.contains("either form"), "{error}");
     }
 }

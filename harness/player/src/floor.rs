@@ -16,11 +16,11 @@ use ekmcheck_binding::{
 };
 use ekmcheck_forge::keys::{Key, Signing};
 
-use ekmcheck_parties::wire::{self, ConnectOptions, Established, Habit, How, Incoming, Manner, Outgoing, Service};
-use ekmcheck_suite::{case::Transport, play::ClientCa};
+use ekmcheck_parties::wire::{self, ConnectOptions, Established, How, Incoming, Manner, Outgoing, Service};
+use ekmcheck_suite::case::Transport;
 use tokio::task::JoinSet;
 
-use crate::world::{ClientKey, World};
+use crate::world::{ClientKey, ServerKey, World};
 
 /// How many handshakes are measured.
 const COUNT: usize = 400;
@@ -41,7 +41,7 @@ impl Service for Nothing {
 
 /// Seconds per mutual handshake when `jobs` are under way at once, over the same transports; `None` if any fails.
 pub(crate) async fn seconds_per_handshake(world: &Arc<World>, transports: &[Transport], jobs: usize) -> Option<f64> {
-    let server = world.server(Habit::Right, ClientCa::Own).ok()?;
+    let server = world.server(ServerKey::USUAL).ok()?;
     let tcp = wire::serve(server.clone(), Arc::new(Nothing)).await.ok()?;
     let udp = wire::serve_quic(server, Arc::new(Nothing)).await.ok()?;
     let clients: Vec<_> = transports

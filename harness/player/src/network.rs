@@ -9,7 +9,7 @@ use std::{
 };
 
 use ekmcheck_parties::wire::{self, ConnectOptions, How, OutgoingRequest, Stage, WireError};
-use ekmcheck_suite::{case::Transport, play::Place};
+use ekmcheck_suite::{case::Transport, dialect::Dialect, play::Place};
 use tokio::sync::RwLock;
 
 use crate::{
@@ -33,6 +33,8 @@ pub struct Target {
     pub other_host: bool,
     /// Whether `/api/admin` needs the scope `resource.admin`, which no token has.
     pub scopes: bool,
+    /// How it reads what the draft leaves open, if somebody says so; it is checked.
+    pub dialect: Option<Dialect>,
     /// What stands for the introspection endpoint that it asks, if the harness can write it.
     pub introspection: Option<Introspection>,
     /// Whence its tokens come, if not from the bundle's issuer.
@@ -230,6 +232,7 @@ mod tests {
             places: BTreeMap::new(),
             other_host: false,
             scopes: false,
+            dialect: None,
             tokens: None,
             clients: None,
             introspection: None,

@@ -3,12 +3,13 @@
 use std::{
     collections::{BTreeSet, HashSet},
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
 
+use ekmcheck_binding::refusal::Check;
 use ekmcheck_suite::{
     case::{Case, Transport},
     dialect::Dialect,
@@ -91,6 +92,8 @@ pub struct Played {
     pub outcome: Outcome,
     /// What happened, one a way through the case.
     pub transcripts: Vec<Transcript>,
+    /// The checks by which a subject in process refused a request.
+    pub refused_by: BTreeSet<Check>,
 }
 
 /// Plays all cases of the plan. `progress` is called with each as it finishes, in no particular order. If `stop` gives a
@@ -124,8 +127,12 @@ async fn play_all(
     let units = units(&plan);
     let selected = units.len();
     let permits = Arc::new(Semaphore::new(plan.jobs.max(1)));
-    let unique = Arc::new(AtomicU64::new((plan.seed << 20).wrapping_add(plan.subject.first_number(&world))));
-    let dialect = Arc::new(dialect(&world, &plan, &unique).await);
+    let unique = Arc::new(AtomicU64::new((plan.seed << 20).wrapping_add(plan.subject.first_number())));
+    let (dialect, mut unfinished) = match dialect(&world, &plan, &unique).await {
+        Ok(dialect) => (Arc::new(dialect), None),
+        Err(why) => (Arc::default(), Some(why)),
+    };
+    let units = if unfinished.is_some() { Vec::new() } else { units };
     let underway = Underway::default();
     let mut watch = Watch::of(&plan.subject, &world, &underway);
     let (done, mut finished) = mpsc::unbounded_channel();
@@ -146,7 +153,6 @@ async fn play_all(
     }
     drop(done);
     let mut all = Vec::with_capacity(selected);
-    let mut unfinished = None;
     while unfinished.is_none() {
         unfinished = tokio::select! {
             received = finished.recv() => {
@@ -220,15 +226,21 @@ fn signatures(all: &[Played]) -> (usize, usize) {
 /// How many ports are tried for a play in which a port has to come again.
 const PORTS: u32 = 6;
 
-/// How the subject reads what the draft leaves open.
-async fn dialect(world: &World, plan: &Plan, unique: &AtomicU64) -> Dialect {
+/// How the subject reads what the draft leaves open, or why it is not played.
+async fn dialect(world: &World, plan: &Plan, unique: &AtomicU64) -> Result<Dialect, String> {
     // The reference takes everything that it may take, and reads it as the examples have it.
     if matches!(plan.subject, Subject::Reference) {
-        return Dialect::default();
+        return Ok(Dialect::default());
     }
-    let Some(transport) = plan.transports.first() else { return Dialect::default() };
+    let Some(transport) = plan.transports.first() else { return Ok(Dialect::default()) };
     let unique = unique.fetch_add(1 << 12, Ordering::Relaxed);
-    dialect::find(world, &plan.subject, *transport, Bounds { unique, rounds: 1, dialect: Arc::default() }).await
+    let bounds = Bounds { unique, rounds: 1, dialect: Arc::default() };
+    let found = dialect::find(world, &plan.subject, *transport, bounds).await;
+    let claimed = match &plan.subject {
+        Subject::Network(target) => target.dialect.as_ref(),
+        _ => None,
+    };
+    dialect::settled(claimed, found)
 }
 
 async fn unit(
@@ -240,6 +252,8 @@ async fn unit(
     dialect: &Arc<Dialect>,
 ) -> Played {
     let mut transcripts = Vec::new();
+    let refused_by = Mutex::<BTreeSet<Check>>::default();
+    let noted = || refused_by.lock().unwrap_or_else(PoisonError::into_inner);
     for play in case.plays(plan.subject.clock_moves()) {
         let of = |events| Transcript { case: case.id.clone(), transport, temper: play.temper, events };
         // Whoever waits for its turn has not begun.
@@ -263,6 +277,7 @@ async fn unit(
                 let bounds = Bounds { unique, rounds: plan.rounds, dialect: dialect.clone() };
                 let started = plan.subject.start(world, steps.transports(transport), steps.places()).await?;
                 let (transcript, port_taken) = actor::play(world, &started, case, transport, steps, bounds).await;
+                noted().extend(started.refused_by());
                 tries -= 1;
                 if !port_taken || tries == 0 {
                     return Ok::<_, String>(transcript);
@@ -292,7 +307,8 @@ async fn unit(
         transcripts.push(transcript);
         drop(connections);
     }
-    Played { outcome: judge(case, &plan.ledger, transport, &transcripts), transcripts }
+    let refused_by = std::mem::take(&mut *noted());
+    Played { outcome: judge(case, &plan.ledger, transport, &transcripts), transcripts, refused_by }
 }
 
 /// A number that belongs to a name: who takes turns by it keeps its turn when others come or go. (FNV-1a.)

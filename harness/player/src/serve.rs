@@ -3,25 +3,24 @@
 mod recent;
 mod watched;
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 
 use ekmcheck_binding::steps::ByTheDraft;
 use ekmcheck_parties::{
-    fault::Bent,
+    fault::{Bent, Setup},
     resource::Behaviour,
-    tokens::{Introspection, TokenFault},
-    wire::{self, Habit, Server, WireError},
+    tokens::Introspection,
+    wire::{self, Server, WireError},
 };
-use ekmcheck_suite::play::ClientCa;
 
 use crate::{
     Local,
     subject::{Subject, resource},
-    world::World,
+    world::{ServerKey, World},
 };
 use watched::Watched;
 
-/// Where a server is to listen, on 127.0.0.1.
+/// Where a server is to listen: on 127.0.0.1, but for variations that listen elsewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ports {
     /// Of TCP; 0 for any.
@@ -90,30 +89,34 @@ async fn served(
     ports: Ports,
 ) -> Result<Serving, String> {
     let bent = match subject {
-        Subject::Reference => return start(world, ByTheDraft, None, Habit::Right, introspection, ports).await,
+        Subject::Reference => return start(world, ByTheDraft, Setup::default(), introspection, ports).await,
         Subject::Fault(fault) => Bent::fault(fault),
         Subject::Pair(one, other) => Bent::both(one, other),
         Subject::Variation(variation) => Bent::variation(variation),
         Subject::Network(target) => return Err(format!("{} runs already", target.name)),
     };
-    let (token_fault, habit) = (bent.token_fault(), bent.habit());
-    start(world, bent, token_fault, habit, introspection, ports).await
+    let setup = bent.setup();
+    start(world, bent, setup, introspection, ports).await
 }
 
 async fn start<B: Behaviour>(
     world: &World,
     behaviour: B,
-    token_fault: Option<TokenFault>,
-    habit: Habit,
+    setup: Setup,
     introspection: &Introspection,
     ports: Ports,
 ) -> Result<Serving, String> {
-    let server = resource(world, behaviour, token_fault, None, world.clock.clone(), introspection);
-    let service = Watched::new(server, world.clock.clone());
-    let prepared = world.server(habit, ClientCa::Own).map_err(|e| e.to_string())?;
-    let at = |port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let clock = match setup.clock_ahead {
+        0 => world.clock.clone(),
+        seconds => world.clock.ahead(seconds),
+    };
+    let server = resource(world, behaviour, setup.token_fault, None, clock.clone(), introspection);
+    let service = Watched::new(server, clock);
+    let key = ServerKey { habit: setup.habit, own_certificate: setup.own_certificate, ..ServerKey::USUAL };
+    let prepared = world.server(key).map_err(|e| e.to_string())?;
+    let at = |port: u16| SocketAddr::from((setup.ip, port));
     let taken = |protocol: &'static str, port: u16| {
-        move |e: WireError| format!("port {port} of {protocol} on 127.0.0.1 cannot be had: {e}")
+        move |e: WireError| format!("port {port} of {protocol} on {} cannot be had: {e}", setup.ip)
     };
     let tcp = wire::serve_at(prepared.clone(), service.clone(), at(ports.tcp)).await;
     let tcp = tcp.map_err(taken("TCP", ports.tcp))?;

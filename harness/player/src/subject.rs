@@ -2,6 +2,8 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    hash::{BuildHasher as _, RandomState},
+    net::SocketAddr,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -10,10 +12,10 @@ use std::{
 use ekmcheck_binding::{guard::Policy, refusal::Check, steps::ByTheDraft};
 use ekmcheck_parties::{
     clock::Clock,
-    fault::{self, Bent},
+    fault::{self, Bent, Setup},
     resource::{Behaviour, ResourceServer, Sight},
     tokens::{Introspection, TokenFault, Tokens},
-    wire::{self, Habit, Server, WireError},
+    wire::{self, Server, WireError},
 };
 
 pub use ekmcheck_parties::fault::{Fault, Variation};
@@ -24,7 +26,7 @@ use ekmcheck_suite::{
 
 use crate::{
     network::{Origin, Target},
-    world::World,
+    world::{ServerKey, World},
 };
 
 /// What is tested.
@@ -85,6 +87,16 @@ impl Subject {
         }
     }
 
+    /// How it is set up, if the harness starts it.
+    fn setup(&self) -> Setup {
+        match self {
+            Self::Reference | Self::Network(_) => Setup::default(),
+            Self::Fault(fault) => Bent::fault(fault).setup(),
+            Self::Pair(one, other) => Bent::both(one, other).setup(),
+            Self::Variation(variation) => Bent::variation(variation).setup(),
+        }
+    }
+
     /// Whether the harness can move its clock.
     #[must_use]
     pub fn clock_moves(&self) -> bool {
@@ -96,10 +108,12 @@ impl Subject {
     }
 
     /// The first of the numbers that go into identifiers. A subject that is started for each play knows none; one that
-    /// runs on knows those of earlier runs, which began at other seconds. A run needs less than 2^24 of them a second.
-    pub(crate) fn first_number(&self, world: &World) -> u64 {
+    /// runs on knows those of earlier runs, and of others that test it at the same time, and must never see one of them
+    /// again: so it is drawn by lot from 2^62, of which a run needs some millions.
+    pub(crate) fn first_number(&self) -> u64 {
         match self {
-            Self::Network(_) => world.now().unsigned_abs() << 24,
+            // Each of the hasher's kind has keys that the system gave at random.
+            Self::Network(_) => RandomState::new().hash_one(std::process::id()) >> 2,
             _ => 0,
         }
     }
@@ -121,7 +135,7 @@ impl Subject {
         }
         let surroundings = Surroundings {
             sockets,
-            clock: Clock::at(world.now()),
+            clock: Clock::at(world.now()).ahead(self.setup().clock_ahead),
             introspection: Introspection::default(),
             client_ca: ClientCa::Own,
         };
@@ -130,7 +144,12 @@ impl Subject {
             let party = self.party(world, place, &surroundings).await.map_err(|e| e.to_string())?;
             parties.insert(place, Arc::new(party));
         }
-        Ok(Started { subject: self.clone(), surroundings, parties: Mutex::new(parties) })
+        Ok(Started {
+            subject: self.clone(),
+            surroundings,
+            parties: Mutex::new(parties),
+            refused_before: Mutex::default(),
+        })
     }
 
     async fn party(
@@ -140,14 +159,14 @@ impl Subject {
         surroundings: &Surroundings,
     ) -> Result<Party, WireError> {
         let bent = match self {
-            Self::Reference => return serve(world, ByTheDraft, None, Habit::Right, place, surroundings).await,
+            Self::Reference => return serve(world, ByTheDraft, Setup::default(), place, surroundings).await,
             Self::Fault(fault) => Bent::fault(fault),
             Self::Pair(one, other) => Bent::both(one, other),
             Self::Variation(variation) => Bent::variation(variation),
             Self::Network(_) => return Err(WireError::Connect("it is not started here".to_owned())),
         };
-        let (token_fault, habit) = (bent.token_fault(), bent.habit());
-        serve(world, bent, token_fault, habit, place, surroundings).await
+        let setup = bent.setup();
+        serve(world, bent, setup, place, surroundings).await
     }
 }
 
@@ -173,6 +192,8 @@ struct Surroundings {
 pub(crate) struct Party {
     /// Of a server that runs elsewhere.
     origins: BTreeMap<Transport, Origin>,
+    /// What clients call one that the harness started.
+    name: &'static str,
     tcp: Option<Server>,
     udp: Option<Server>,
     /// Nothing is seen of a server that runs elsewhere.
@@ -187,7 +208,7 @@ impl Party {
 
     /// Where it listens on a transport, if it does.
     pub(crate) fn origin(&self, transport: Transport) -> Option<Origin> {
-        let here = || self.server(transport).map(|server| Origin::new(server.addr(), "localhost"));
+        let here = || self.server(transport).map(|server| Origin::new(server.addr(), self.name));
         self.origins.get(&transport).cloned().or_else(here)
     }
 
@@ -220,6 +241,8 @@ pub(crate) struct Started {
     surroundings: Surroundings,
     /// The usual server is at `None`.
     parties: Mutex<BTreeMap<Option<Place>, Arc<Party>>>,
+    /// The checks that refused something on servers that are gone.
+    refused_before: Mutex<Vec<Check>>,
 }
 
 impl Started {
@@ -235,6 +258,9 @@ impl Started {
             return restarted.await.map_err(|e| e.to_string())?;
         }
         let before = self.parties().remove(&None);
+        if let Some(sights) = before.as_ref().and_then(|party| party.sights.as_ref()) {
+            self.refused_before.lock().unwrap_or_else(PoisonError::into_inner).extend(sights.refused_by());
+        }
         drop(before);
         let surroundings = Surroundings { client_ca, ..self.surroundings.clone() };
         let party = self.subject.party(world, None, &surroundings).await.map_err(|e| e.to_string())?;
@@ -254,7 +280,12 @@ impl Started {
             introspection: Introspection::default(),
             client_ca: ClientCa::Own,
         };
-        Ok(Self { subject: Subject::Network(target.clone()), surroundings, parties: Mutex::new(parties) })
+        Ok(Self {
+            subject: Subject::Network(target.clone()),
+            surroundings,
+            parties: Mutex::new(parties),
+            refused_before: Mutex::default(),
+        })
     }
 
     /// Where it runs, if the harness did not start it.
@@ -288,6 +319,14 @@ impl Started {
         self.parties().values().filter_map(|party| party.sights.as_ref()).flat_map(|s| s.take()).collect()
     }
 
+    /// The checks that refused something on any of its servers; none of a subject that runs elsewhere.
+    pub(crate) fn refused_by(&self) -> BTreeSet<Check> {
+        let mut all: BTreeSet<Check> =
+            self.parties().values().filter_map(|party| party.sights.as_ref()).flat_map(|s| s.refused_by()).collect();
+        all.extend(self.refused_before.lock().unwrap_or_else(PoisonError::into_inner).iter());
+        all
+    }
+
     fn parties(&self) -> MutexGuard<'_, BTreeMap<Option<Place>, Arc<Party>>> {
         self.parties.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -304,6 +343,7 @@ trait Sights: Send + Sync {
     fn settled(&self, connections: usize) -> Soon<'_>;
     fn begun(&self) -> usize;
     fn until_begun(&self, requests: usize) -> Soon<'_>;
+    fn refused_by(&self) -> Vec<Check>;
 }
 
 impl<B: Behaviour> Sights for ResourceServer<B> {
@@ -322,29 +362,33 @@ impl<B: Behaviour> Sights for ResourceServer<B> {
     fn until_begun(&self, requests: usize) -> Soon<'_> {
         Box::pin(ResourceServer::until_begun(self, requests))
     }
+
+    fn refused_by(&self) -> Vec<Check> {
+        ResourceServer::refused_by(self)
+    }
 }
 
 async fn serve<B: Behaviour>(
     world: &World,
     behaviour: B,
-    token_fault: Option<TokenFault>,
-    habit: Habit,
+    setup: Setup,
     place: Option<Place>,
     surroundings: &Surroundings,
 ) -> Result<Party, WireError> {
     let Surroundings { sockets, clock, introspection, .. } = surroundings;
-    let resource = resource(world, behaviour, token_fault, place, clock.clone(), introspection);
+    let resource = resource(world, behaviour, setup.token_fault, place, clock.clone(), introspection);
     let client_ca = if place == Some(Place::OtherCa) { ClientCa::Foreign } else { surroundings.client_ca };
-    let prepared = world.server(habit, client_ca)?;
+    let prepared = world.server(ServerKey { habit: setup.habit, client_ca, own_certificate: setup.own_certificate })?;
+    let addr = SocketAddr::from((setup.ip, 0));
     let tcp = match sockets.tcp {
-        true => Some(wire::serve(prepared.clone(), resource.clone()).await?),
+        true => Some(wire::serve_at(prepared.clone(), resource.clone(), addr).await?),
         false => None,
     };
     let udp = match sockets.udp {
-        true => Some(wire::serve_quic(prepared, resource.clone()).await?),
+        true => Some(wire::serve_quic_at(prepared, resource.clone(), addr).await?),
         false => None,
     };
-    Ok(Party { origins: BTreeMap::new(), tcp, udp, sights: Some(resource) })
+    Ok(Party { origins: BTreeMap::new(), name: setup.name, tcp, udp, sights: Some(resource) })
 }
 
 /// A resource server of the world, without TLS and HTTP.

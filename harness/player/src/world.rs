@@ -50,7 +50,9 @@ pub struct World {
     pub(crate) clock: Clock,
     /// What clients trust servers by; none for the root of the PKI.
     server_roots: Vec<CertificateDer<'static>>,
-    servers: Mutex<HashMap<(Habit, ClientCa), Arc<Prepared>>>,
+    /// Servers with an infrastructure of their own, the usual and the odd one; none where the harness has nobody to trust them.
+    own_servers: Vec<(Vec<u8>, Identity)>,
+    servers: Mutex<HashMap<ServerKey, Arc<Prepared>>>,
     clients: Mutex<HashMap<ClientKey, Arc<ClientTls>>>,
     pub(crate) controls: Controls,
     /// What a subject was sent, or knows, and must not have the harness repeat.
@@ -66,6 +68,21 @@ pub struct Controls {
     pub key_log: Option<Arc<KeyLogFile>>,
     /// Where what is sent is left.
     pub tap: Option<Arc<Tap>>,
+}
+
+/// A server's TLS settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct ServerKey {
+    pub(crate) habit: Habit,
+    /// Whose clients it takes.
+    pub(crate) client_ca: ClientCa,
+    /// Whether its certificate comes from an infrastructure of its own, and whether it is an odd one.
+    pub(crate) own_certificate: Option<bool>,
+}
+
+impl ServerKey {
+    /// The usual server.
+    pub(crate) const USUAL: Self = Self { habit: Habit::Right, client_ca: ClientCa::Own, own_certificate: None };
 }
 
 /// A client's TLS settings.
@@ -107,7 +124,9 @@ impl World {
     pub fn at(now: i64) -> Result<Self, WorldError> {
         let pki = Pki::generate(now).map_err(ForgeError::from)?;
         let key = || Key::generate(KeyKind::P256).map_err(ForgeError::from);
-        Ok(Self::of(pki, Issuer::new(key()?, key()?), Clock::at(now)))
+        let own = [false, true].into_iter().map(|odd| Pki::own_server(now, odd)).collect::<Result<_, _>>();
+        let own_servers = own.map_err(ForgeError::from)?;
+        Ok(Self { own_servers, ..Self::of(pki, Issuer::new(key()?, key()?), Clock::at(now)) })
     }
 
     /// The world that a bundle was made for, at the system's time.
@@ -136,6 +155,7 @@ impl World {
             issuer,
             clock,
             server_roots: Vec::new(),
+            own_servers: Vec::new(),
             servers: Mutex::default(),
             clients: Mutex::default(),
             controls: Controls::default(),
@@ -162,22 +182,32 @@ impl World {
         self.clock.now()
     }
 
-    /// The TLS settings of servers with that habit, for clients of that authority.
-    pub(crate) fn server(&self, habit: Habit, client_ca: ClientCa) -> Result<Arc<Prepared>, WireError> {
+    /// The TLS settings of such servers.
+    pub(crate) fn server(&self, key: ServerKey) -> Result<Arc<Prepared>, WireError> {
         let servers = || self.servers.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = servers().get(&(habit, client_ca)) {
+        if let Some(found) = servers().get(&key) {
             return Ok(found.clone());
         }
+        let ServerKey { habit, client_ca, own_certificate } = key;
         let sessions_of = match (habit, client_ca) {
-            (Habit::SharedSessions, ClientCa::Foreign) => Some(self.server(habit, ClientCa::Own)?),
+            (Habit::SharedSessions, ClientCa::Foreign) => {
+                Some(self.server(ServerKey { client_ca: ClientCa::Own, ..key })?)
+            }
             _ => None,
+        };
+        let identity = match own_certificate {
+            None => self.pki.server(),
+            Some(odd) => {
+                let own = self.own_servers.get(usize::from(odd)).map(|(_, identity)| identity);
+                own.ok_or_else(|| WireError::Settings("nobody here trusts a server with its own PKI".to_owned()))?
+            }
         };
         let client_root = match client_ca {
             ClientCa::Own => self.pki.root(),
             ClientCa::Foreign => self.pki.foreign_root(),
         };
         let made = wire::prepare(ServerConfig {
-            identity: wire_identity(self.pki.server()),
+            identity: wire_identity(identity),
             client_roots: vec![CertificateDer::from(client_root.certificate.der().to_vec())],
             time_provider: Arc::new(self.clock.clone()),
             exporters: exporter_requests(),
@@ -187,7 +217,7 @@ impl World {
             sessions_of,
         })?;
         // If two made it at once, one of them counts.
-        Ok(servers().entry((habit, client_ca)).or_insert(made).clone())
+        Ok(servers().entry(key).or_insert(made).clone())
     }
 
     /// The settings of a server and of a client that take these exporter values and no others: what is measured does not
@@ -230,8 +260,14 @@ impl World {
 
     fn server_roots(&self) -> Vec<CertificateDer<'static>> {
         match self.server_roots.as_slice() {
-            [] => vec![CertificateDer::from(self.pki.root().certificate.der().to_vec())],
-            own => own.to_vec(),
+            [] => {
+                let own = self.own_servers.iter().map(|(root, _)| root.clone());
+                std::iter::once(self.pki.root().certificate.der().to_vec())
+                    .chain(own)
+                    .map(CertificateDer::from)
+                    .collect()
+            }
+            named => named.to_vec(),
         }
     }
 

@@ -198,3 +198,30 @@ fn a_fault_is_not_caught_by_cases_about_other_things() {
     let (report, _) = play(&world(), &Runtime::new().unwrap(), Subject::Fault(fault), cases, 0);
     assert_eq!(blames(fault.name, &report), Vec::<String>::new());
 }
+
+/// `selftest` leaves out what a fault cannot touch: it must come to what the reference comes to.
+#[test]
+fn where_the_reference_refuses_nothing_by_its_check_a_fault_does_the_same() {
+    let (world, runtime) = (world(), Runtime::new().unwrap());
+    let fifth = |turn: usize| scenarios().cases.iter().enumerate().filter(move |(at, _)| at % 5 == turn % 5);
+    let (mut compared, mut in_play) = (0, 0);
+    for (turn, fault) in faults().filter(|f| f.acts_on_refusals_by().is_some()).enumerate().step_by(25) {
+        let checks = fault.acts_on_refusals_by().unwrap();
+        assert!(!checks.is_empty(), "{}", fault.name);
+        let cases: Vec<Case> = fifth(turn).map(|(_, case)| case.clone()).collect();
+        let (_, right) = play(&world, &runtime, Subject::Reference, cases, turn);
+        let alike = |played: &&Played| checks.iter().all(|check| !played.refused_by.contains(check));
+        let ids: BTreeSet<&str> = right.iter().filter(alike).map(|p| p.outcome.id.as_str()).collect();
+        in_play += right.len() - ids.len();
+        let cases = fifth(turn).map(|(_, case)| case.clone()).filter(|c| ids.contains(c.id.as_str())).collect();
+        let (_, wrong) = play(&world, &runtime, Subject::Fault(fault), cases, turn);
+        for played in &wrong {
+            let same = right.iter().find(|r| r.outcome.id == played.outcome.id).unwrap();
+            let of = |played: &Played| (played.outcome.verdict, played.outcome.requirements.clone());
+            assert_eq!(of(played), of(same), "{}: {}", fault.name, played.outcome.id);
+            assert!(checks.iter().all(|check| !played.refused_by.contains(check)), "{}", fault.name);
+            compared += 1;
+        }
+    }
+    assert!(compared > 250 && in_play > 10, "{compared} the same, {in_play} in play");
+}

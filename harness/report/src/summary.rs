@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use ekmcheck_suite::{
+    dialect::choices,
     inert::{code, prose},
     outcome::Verdict,
     report::{Conclusion, hindrance},
@@ -68,6 +69,10 @@ fn write(out: &mut String, material: &Material<'_>) -> std::fmt::Result {
     }
     if !report.dialect.is_usual() {
         writeln!(out, "\nDialect: {}.", prose(&report.dialect.words()))?;
+    }
+    let choices = choices(&report.cases);
+    if !choices.is_empty() {
+        writeln!(out, "\nWhere the draft leaves it open: {}.", prose(&choices.join("; ")))?;
     }
     deviations(out, material, Verdict::Fail, "Broken")?;
     deviations(out, material, Verdict::Warn, "Not met (a SHOULD or our hardening)")?;

@@ -4,7 +4,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::case::PerRequestClaim;
+use crate::{case::PerRequestClaim, outcome::Outcome};
 
 /// The dialect of a subject. By default that of the draft's own examples.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -64,14 +64,94 @@ impl Dialect {
     }
 }
 
+/// What a subject was seen to choose beside its dialect, where the draft leaves it open and nothing has to follow: a
+/// sentence an ambiguity that cases of the run are about.
+#[must_use]
+pub fn choices(outcomes: &[Outcome]) -> Vec<String> {
+    // Of an observation, the reason is what was seen.
+    let accepts = |id: &str| {
+        let seen = outcomes.iter().find(|o| o.id == id)?.reason.strip_prefix("observed: ")?;
+        Some(seen.starts_with('2'))
+    };
+    let mut choices = Vec::new();
+    if let Some(accepted) = accepts("rs.accept.plain-bearer") {
+        let does = if accepted { "accepted" } else { "refused" };
+        choices.push(format!("tokens that are bound to nothing are {does} (A-05)"));
+    }
+    let algorithms = [
+        ("RS256", "rs.alg.rs256"),
+        ("PS256", "rs.alg.ps256"),
+        ("PS384", "rs.alg.ps384"),
+        ("EdDSA", "rs.alg.eddsa"),
+        ("Ed25519", "rs.alg.ed25519"),
+    ];
+    let known: Vec<_> = algorithms.iter().filter_map(|(name, id)| Some((*name, accepts(id)?))).collect();
+    if !known.is_empty() {
+        let taken: Vec<_> = known.iter().filter(|(_, accepted)| *accepted).map(|(name, _)| *name).collect();
+        let taken = if taken.is_empty() { "none".to_owned() } else { taken.join(", ") };
+        choices.push(format!("of the algorithms beside ECDSA it takes {taken} (A-09)"));
+    }
+    let within =
+        match ["new-connection", "other-token", "other-client"].map(|id| accepts(&format!("rs.jti.same-jti-{id}"))) {
+            [Some(true), ..] => Some("one connection"),
+            [Some(false), Some(true), _] => Some("one token"),
+            [_, Some(false), Some(true)] => Some("one client"),
+            [_, _, Some(false)] => Some("all clients"),
+            _ => None,
+        };
+    choices.extend(within.map(|within| format!("a jti may not come again within {within} (A-12)")));
+    choices
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        case::{Basis, Level, Role, Transport},
+        outcome::Verdict,
+    };
 
     #[test]
     fn words_name_the_open_question() {
         assert_eq!(Dialect::default().words(), "");
         let both = Dialect { htu: HtuForm::Absolute, demanded: vec![PerRequestClaim::Jti, PerRequestClaim::Htm] };
         assert_eq!(both.words(), "htu is an absolute URI (A-01); every proof needs jti, htm (A-13)");
+    }
+
+    #[test]
+    fn choices_are_told_from_what_was_observed() {
+        let seen = |id: &str, reason: &str| Outcome {
+            id: id.to_owned(),
+            rows: Vec::new(),
+            title: String::new(),
+            ambiguity: None,
+            role: Role::ResourceServer,
+            transport: Transport::Tls13H1,
+            verdict: Verdict::Observed,
+            level: Level::May,
+            basis: Basis::Draft,
+            requirements: Vec::new(),
+            expected: String::new(),
+            seen: String::new(),
+            reason: reason.to_owned(),
+            hindered: false,
+        };
+        assert!(choices(&[]).is_empty());
+        let outcomes = [
+            seen("rs.accept.plain-bearer", "observed: 401 invalid_token"),
+            seen("rs.alg.rs256", "observed: 200"),
+            seen("rs.alg.ps256", "observed: 401 invalid_proof"),
+            seen("rs.jti.same-jti-new-connection", "observed: 401 invalid_proof"),
+            seen("rs.jti.same-jti-other-token", "observed: 401 invalid_proof"),
+            seen("rs.jti.same-jti-other-client", "observed: 200"),
+            // It could not be tested.
+            seen("rs.alg.eddsa", "no connection with an ed25519 certificate"),
+        ];
+        let expected = [
+            "tokens that are bound to nothing are refused (A-05)",
+            "of the algorithms beside ECDSA it takes RS256 (A-09)",
+            "a jti may not come again within one client (A-12)",
+        ];
+        assert_eq!(choices(&outcomes), expected);
     }
 }

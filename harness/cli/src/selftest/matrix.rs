@@ -27,6 +27,8 @@ pub(super) struct Matrix {
     pub(super) cases: BTreeMap<String, Vec<String>>,
     /// How many plays it took.
     pub(super) plays: usize,
+    /// How many cases were not played on a fault as it does there what the reference does.
+    pub(super) alike: usize,
     pub(super) seconds: f64,
 }
 
@@ -68,13 +70,14 @@ impl Matrix {
         let blamed: usize = self.variations.iter().map(|v| v.caught_by.len()).sum();
         let pairs = self.pairs.iter().filter(|p| !p.caught_by.is_empty()).count();
         format!(
-            "{caught} of {} faults caught, {kills} kills, {} variations and the reference blamed by {blamed} cases, {pairs} of {} pairs of faults caught, {} servers that never refuse, {} cases, {} plays, {:.1} s\n",
+            "{caught} of {} faults caught, {kills} kills, {} variations and the reference blamed by {blamed} cases, {pairs} of {} pairs of faults caught, {} servers that never refuse, {} cases, {} plays, {} cases on faults that cannot differ there, {:.1} s\n",
             self.faults.len(),
             self.variations.len(),
             self.pairs.len(),
             self.evasions.len(),
             self.cases.len(),
             self.plays,
+            self.alike,
             self.seconds
         )
     }

@@ -40,8 +40,8 @@ pub(super) const TABLE: &[Alteration] = &[
         HTU,
         BAD,
         Proof(|p, s, _| {
-            let (host, port) = s.authority.split_once(':').unwrap_or((s.authority, ""));
-            let other = if port == "8443" { "9443" } else { "8443" };
+            let (host, port) = host_and_port(s.authority);
+            let other = if port == Some("8443") { "9443" } else { "8443" };
             set(p, format!("https://{host}:{other}{}", s.path));
         }),
     ),
@@ -75,7 +75,10 @@ pub(super) const TABLE: &[Alteration] = &[
         BAD,
         Proof(|p, s, _| {
             let alike = s.authority.replace('a', "\u{430}").replace('e', "\u{435}").replace('o', "\u{43e}");
-            set(p, format!("https://{alike}{}", s.path));
+            // An address in digits has no letters that others look like: nothing is changed then.
+            if alike != s.authority {
+                set(p, format!("https://{alike}{}", s.path));
+            }
         }),
     ),
     row(
@@ -83,11 +86,22 @@ pub(super) const TABLE: &[Alteration] = &[
         HTU,
         BAD,
         Proof(|p, s, _| {
-            let (host, port) = s.authority.split_once(':').unwrap_or((s.authority, "443"));
-            set(p, format!("https://{host}.other.example:{port}{}", s.path));
+            let (host, port) = host_and_port(s.authority);
+            // An address in brackets is followed by nothing but a port.
+            let alike = host.trim_matches(['[', ']']).replace(':', "-");
+            set(p, format!("https://{alike}.other.example:{}{}", port.unwrap_or("443"), s.path));
         }),
     ),
 ];
+
+/// Host and port of an authority; an IPv6 address keeps its brackets (RFC 3986 section 3.2.2).
+fn host_and_port(authority: &str) -> (&str, Option<&str>) {
+    let end = authority.rfind(']').map_or(0, |bracket| bracket + 1);
+    match authority[end..].split_once(':') {
+        Some((before, port)) => (&authority[..end + before.len()], Some(port)),
+        None => (authority, None),
+    }
+}
 
 fn set(proof: &mut ProofRecipe, htu: String) {
     proof.claims.set("htu", htu);
@@ -98,5 +112,19 @@ fn last_slash(proof: &mut ProofRecipe, instead: &str) {
     let path = proof.claims.text_of("htu");
     if let Some((before, after)) = path.rsplit_once('/') {
         set(proof, format!("{before}{instead}{after}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::host_and_port;
+
+    #[test]
+    fn addresses_in_brackets_have_colons_of_their_own() {
+        assert_eq!(host_and_port("localhost:8443"), ("localhost", Some("8443")));
+        assert_eq!(host_and_port("localhost"), ("localhost", None));
+        assert_eq!(host_and_port("[::1]:8443"), ("[::1]", Some("8443")));
+        assert_eq!(host_and_port("[::1]"), ("[::1]", None));
+        assert_eq!(host_and_port("127.0.0.1:1"), ("127.0.0.1", Some("1")));
     }
 }

@@ -55,7 +55,7 @@ pub(super) const TABLE: &[Alteration] = &[
         Token(|t, _| t.header.set("typ", "secevent+jwt")),
     ),
     // Not an error: a token that lives for ten seconds, for cases that let it expire.
-    row("token-short-lived", "token.claims.exp", Leads::Accepted, Token(|t, s| t.claims.set("exp", s.now + 10))),
+    row("token-short-lived", "token.claims.exp", Leads::Accepted, Token(|t, s| t.claims.set("exp", s.now + 60))),
     row(
         "cnf-of-another-certificate",
         X5T,

@@ -155,6 +155,29 @@ pub(super) fn pki(plan: &Plan) -> Result<Pki, PkiError> {
     })
 }
 
+pub(super) fn own_server(plan: &Plan, odd: bool) -> Result<(Vec<u8>, Identity), PkiError> {
+    let root = Issuing::authority(plan, "own-root", 2, None)?;
+    let usage = ExtendedKeyUsagePurpose::ServerAuth;
+    let mut alternatives = plan.names.iter().map(|name| alternative(name)).collect::<Result<Vec<_>, _>>()?;
+    let server = Leaf { usage, ..Leaf::client("own-server", KeyKind::P256) };
+    let identity = if odd {
+        let policy = Issuing::authority(plan, "own-policy", 1, Some(&root))?;
+        let issuing = Issuing::authority(plan, "own-issuing", 0, Some(&policy))?;
+        for n in 0..35 {
+            alternatives.push(alternative(&format!("*.n{n}.example.org"))?);
+        }
+        alternatives.push(SanType::URI("spiffe://example.org/rs".try_into().map_err(issue_error("own-server"))?));
+        alternatives.push(SanType::Rfc822Name("rs@example.org".try_into().map_err(issue_error("own-server"))?));
+        let leaf = Leaf { subject: None, kind: KeyKind::P384, alternatives, long_serial: true, ..server };
+        let mut identity = issuing.leaf(plan, leaf)?;
+        identity.chain.extend([&policy, &root].map(|above| above.authority.certificate.der().to_vec()));
+        identity
+    } else {
+        root.leaf(plan, Leaf { alternatives, ..server })?
+    };
+    Ok((root.authority.certificate.der().to_vec(), identity))
+}
+
 /// An address if it is one, else a DNS name.
 fn alternative(name: &str) -> Result<SanType, PkiError> {
     match name.parse::<IpAddr>() {
@@ -174,6 +197,8 @@ pub(super) struct Leaf {
     pub(super) usage: ExtendedKeyUsagePurpose,
     /// Instead of the usual one.
     pub(super) validity: Option<Validity>,
+    /// With a serial number of 20 octets, the most that RFC 5280 section 4.1.2.2 has.
+    pub(super) long_serial: bool,
 }
 
 impl Leaf {
@@ -186,6 +211,7 @@ impl Leaf {
             alternatives: Vec::new(),
             usage: ExtendedKeyUsagePurpose::ClientAuth,
             validity: None,
+            long_serial: false,
         }
     }
 
@@ -195,6 +221,9 @@ impl Leaf {
             params.distinguished_name.push(DnType::CommonName, subject);
         }
         params.subject_alt_names.clone_from(&self.alternatives);
+        if let (true, Some(serial)) = (self.long_serial, &params.serial_number) {
+            params.serial_number = Some(SerialNumber::from_slice(&[&serial.to_bytes()[..], &[0x5a; 4]].concat()));
+        }
         params.is_ca = IsCa::ExplicitNoCa;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![self.usage.clone()];

@@ -4,6 +4,7 @@ mod behaviour;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    net::{IpAddr, Ipv4Addr},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -68,6 +69,30 @@ pub(crate) struct SoFar {
     pub(crate) refused_lately: usize,
 }
 
+/// How a server is set up, beside the steps that it takes.
+#[derive(Debug, Clone, Copy)]
+pub struct Setup {
+    /// What it gets wrong about tokens.
+    pub token_fault: Option<TokenFault>,
+    /// What it does in handshakes.
+    pub habit: Habit,
+    /// Where it listens.
+    pub ip: IpAddr,
+    /// What clients call it.
+    pub name: &'static str,
+    /// Whether its certificate comes from an infrastructure of its own, and whether it is an odd one.
+    pub own_certificate: Option<bool>,
+    /// How many seconds its clock is ahead.
+    pub clock_ahead: i64,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        let ip = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        Self { token_fault: None, habit: Habit::Right, ip, name: "localhost", own_certificate: None, clock_ahead: 0 }
+    }
+}
+
 impl Bent {
     fn of(bends: &[Bend]) -> Self {
         Self { bends: bends.to_vec(), live: Mutex::default(), race: Race::default(), memory: Mutex::default() }
@@ -95,20 +120,22 @@ impl Bent {
         Self::of(variation.bends)
     }
 
-    /// What it gets wrong about tokens.
+    /// How it is set up.
     #[must_use]
-    pub fn token_fault(&self) -> Option<TokenFault> {
-        self.bends.iter().find_map(|b| match b {
-            Bend::Token(fault) => Some(*fault),
-            _ => None,
-        })
-    }
-
-    /// What it does in handshakes.
-    #[must_use]
-    pub fn habit(&self) -> Habit {
-        let habit = self.bends.iter().find_map(|b| if let Bend::Handshakes(habit) = b { Some(*habit) } else { None });
-        habit.unwrap_or_default()
+    pub fn setup(&self) -> Setup {
+        // Where two bends contradict each other the first counts.
+        let mut setup = Setup::default();
+        for bend in self.bends.iter().rev() {
+            match bend {
+                Bend::Token(fault) => setup.token_fault = Some(*fault),
+                Bend::Handshakes(habit) => setup.habit = *habit,
+                Bend::Listens(ip, name) => (setup.ip, setup.name) = (*ip, name),
+                Bend::OwnCertificate(odd) => setup.own_certificate = Some(*odd),
+                Bend::ClockAhead(seconds) => setup.clock_ahead = *seconds,
+                _ => {}
+            }
+        }
+        setup
     }
 
     /// The step as the draft has it, then the deviations of that check.

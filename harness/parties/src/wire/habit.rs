@@ -41,6 +41,9 @@ pub enum Habit {
     NoResumption,
     /// Allows one stream at a time in HTTP/2 and HTTP/3; right.
     OneStream,
+    /// Answers whoever wants to resume a session over TCP with an alert, as OpenSSL does where a server that asks for
+    /// certificates has no session id context; nothing is served wrongly by it.
+    AlertOnResumption,
 }
 
 /// The verifier of client certificates that goes with a habit.
@@ -60,7 +63,8 @@ pub(super) fn verifier(
         | Habit::EarlyData
         | Habit::Retry
         | Habit::NoResumption
-        | Habit::OneStream => right,
+        | Habit::OneStream
+        | Habit::AlertOnResumption => right,
         Habit::AnyTime | Habit::AnyIssuer | Habit::AnySignature | Habit::RawPublicKeys => {
             Arc::new(Lax { right, habit })
         }

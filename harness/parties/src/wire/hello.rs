@@ -40,6 +40,9 @@ pub enum FirstFlight {
 
 /// The number of the extension (RFC 7627 section 5.1).
 const EXTENDED_MASTER_SECRET: u16 = 0x0017;
+const SESSION_TICKET: u16 = 0x0023;
+const PRE_SHARED_KEY: u16 = 0x0029;
+const SUPPORTED_VERSIONS: u16 = 0x002b;
 /// Longest record (RFC 5246 section 6.2.3).
 const RECORD_MAX: usize = (1 << 14) + 2048;
 
@@ -176,9 +179,50 @@ pub(super) fn old_answer(client: &[u8]) -> Option<Vec<u8>> {
     old.then(|| record(version, 2, &body))
 }
 
+/// Whether a ClientHello, in one record, names a session of earlier: a pre-shared key (RFC 8446 section 4.2.11), a ticket
+/// (RFC 5077 section 3.2), or, from a client that knows TLS 1.2 at best, a session id.
+pub(super) fn resumes(client: &[u8]) -> bool {
+    named_session(client).unwrap_or(false)
+}
+
+fn named_session(client: &[u8]) -> Option<bool> {
+    // Heads of record and message, version, random value.
+    let (&length, rest) = client.get(43..)?.split_first()?;
+    let session = usize::from(length);
+    let (suites, rest) = two(rest.get(session..)?)?;
+    let (&methods, rest) = rest.get(usize::from(suites)..)?.split_first()?;
+    let (_, mut extensions) = two(rest.get(usize::from(methods)..)?)?;
+    let (mut tls13, mut named) = (false, false);
+    while let Some((number, after)) = two(extensions) {
+        let (length, after) = two(after)?;
+        tls13 |= number == SUPPORTED_VERSIONS;
+        named |= number == PRE_SHARED_KEY || (number == SESSION_TICKET && length > 0);
+        extensions = after.get(usize::from(length)..)?;
+    }
+    Some(named || (!tls13 && session > 0))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_session_of_earlier_is_found_by_ticket_key_or_number() {
+        let hello = |session: &[u8], extensions: &[Vec<u8>]| {
+            let session = [&[u8::try_from(session.len()).unwrap()][..], session].concat();
+            let start = [&[3, 3][..], &[0x5a; 32], &session, &counted(&[0xc0, 0x2b]), &[1, 0]].concat();
+            record(0x0301, 1, &[start, counted(&extensions.concat())].concat())
+        };
+        let tls13 = extension(SUPPORTED_VERSIONS, &[2, 3, 4]);
+        assert!(!resumes(&hello(&[], &[extension(SESSION_TICKET, &[])])));
+        assert!(resumes(&hello(&[], &[extension(SESSION_TICKET, &[7; 9])])));
+        assert!(resumes(&hello(&[7; 32], &[])));
+        // There the number is for middleboxes alone (RFC 8446 appendix D.4).
+        assert!(!resumes(&hello(&[7; 32], std::slice::from_ref(&tls13))));
+        assert!(resumes(&hello(&[7; 32], &[tls13, extension(PRE_SHARED_KEY, &[7; 9])])));
+        let whole = hello(&[7; 32], &[]);
+        assert!((0..whole.len()).all(|n| !resumes(&whole[..n])));
+    }
 
     #[test]
     fn hellos_have_their_versions_and_answers_are_read() {

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::header::HOST;
 use http::request::Parts;
 use http::uri::Scheme;
-use http::{HeaderMap, HeaderValue, Response, StatusCode, Version};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version};
 
 use super::exchange::{express_fields, list_fields};
 use super::manner::Manner;
@@ -34,6 +34,11 @@ pub(super) fn respond(live: &Live, head: &Parts, body: Bytes, trailers: &HeaderM
     let fields = fields.into_iter().filter(|field| head.version < Version::HTTP_2 || !closes(field)).collect();
     let (Ok(status), Ok(fields)) = (StatusCode::from_u16(status), express_fields(fields)) else {
         return (bare(StatusCode::INTERNAL_SERVER_ERROR), Manner::default());
+    };
+    // The answer to a HEAD has no content (RFC 9110 section 9.3.2).
+    let (body, manner) = match head.method == Method::HEAD {
+        true => (Bytes::new(), Manner { chunked: false, ..manner }),
+        false => (body, manner),
     };
     let mut response = Response::new(body);
     *response.status_mut() = status;

@@ -26,7 +26,7 @@ use tokio_rustls::TlsAcceptor;
 use super::error::{WireError, text};
 use super::exchange::read_body;
 use super::habit::{self, Habit};
-use super::hello::old_answer;
+use super::hello::{old_answer, resumes};
 use super::limits::Limits;
 use super::manner::{AnswerBody, Instead, Manner};
 use super::quic::{self, server_settings};
@@ -289,6 +289,12 @@ async fn connection(
     if prepared.habit == Habit::OldVersions && begins_old(&mut tcp).await {
         return service.failed("begun in an old version");
     }
+    if prepared.habit == Habit::AlertOnResumption && wants_to_resume(&tcp).await {
+        // internal_error, and fatal (RFC 8446 section 6).
+        let _ = tcp.write_all(&[21, 3, 3, 0, 2, 2, 80]).await;
+        service.failed("wants to resume a session");
+        return linger(tcp).await;
+    }
     let mut stream = match timeout(limits.handshake, prepared.acceptor.accept(tcp).into_fallible()).await {
         Ok(Ok(stream)) => stream,
         Ok(Err((error, tcp))) => {
@@ -325,6 +331,12 @@ async fn connection(
     };
     // How a connection ends does not matter to a service.
     let _ = timeout(limits.lifetime, serving).await;
+}
+
+/// Whether a client begins with a session of earlier.
+async fn wants_to_resume(tcp: &TcpStream) -> bool {
+    let mut hello = vec![0_u8; 16_384];
+    tcp.peek(&mut hello).await.is_ok_and(|n| hello.get(..n).is_some_and(resumes))
 }
 
 /// Answers a ClientHello of an old version, and says whether it was one.

@@ -1,6 +1,6 @@
 //! Tokens and proofs of a play: made once, reused as a client reuses them, or made anew where a step says so.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, net::IpAddr, sync::Arc};
 
 use ekmcheck_binding::base64url;
 use ekmcheck_forge::{
@@ -199,7 +199,12 @@ impl Credentials {
         let dialect = self.dialect.clone();
         let of_proof = altered.filter(|a| matches!(a.edit, Edit::Proof(_) | Edit::ProofText(_)));
         let make = |setting: &Setting<'_>, token: &str| {
-            recipe::make_proof(setting, token, of_proof).map_err(|e| unmade(&e, &dialect))
+            recipe::make_proof(setting, token, of_proof).map_err(|error| match error {
+                ForgeError::NoChange(name) if is_address(setting.authority) => Stop::NotTestable(format!(
+                    "the alteration {name:?} changes nothing for a subject that is called by its address"
+                )),
+                other => unmade(&other, &dialect),
+            })
         };
         match &send.proof {
             Some(ProofSource::Absent) => Ok(None),
@@ -260,6 +265,12 @@ impl Credentials {
         let known = links.values().any(|l| l.client.name == name);
         world.pki.identity(name).filter(|_| known)
     }
+}
+
+/// Whether the host of an authority is an address.
+fn is_address(authority: &str) -> bool {
+    let bare = |text: &str| text.parse::<IpAddr>().is_ok() || text.starts_with('[');
+    bare(authority) || authority.rsplit_once(':').is_some_and(|(host, _)| bare(host))
 }
 
 /// Why something was not made. What is wrong by the draft's examples may be how this subject has it.

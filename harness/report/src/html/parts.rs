@@ -1,6 +1,7 @@
 //! The summary, what failed and why, and the frame of the list of cases.
 
 use ekmcheck_suite::{
+    dialect::choices,
     outcome::{Outcome, Verdict},
     report::{Counts, hindrance},
 };
@@ -18,6 +19,7 @@ const SHOWN: usize = 6;
 pub(crate) fn summary(material: &Material<'_>) -> Markup {
     let report = &material.report;
     let counts = &report.counts;
+    let choices = choices(&report.cases);
     html! {
         h2 #summary-title .unseen tabindex="-1" { "Summary" }
         (bar(counts))
@@ -34,6 +36,7 @@ pub(crate) fn summary(material: &Material<'_>) -> Markup {
                     " not testable + " (counts.not_executed) " not executed. One case on one transport is one result."
                     @if counts.hindered > 0 { " " (hindrance(counts.hindered)) "." }
                     @if !report.dialect.is_usual() { " Dialect: " (report.dialect.words()) "." }
+                    @if !choices.is_empty() { " Where the draft leaves it open: " (choices.join("; ")) "." }
                 }
             }
             table .tallies {

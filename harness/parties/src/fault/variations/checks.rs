@@ -75,6 +75,21 @@ pub(super) const TABLE: &[Variation] = &[
         bends: &[Bend::Window(30.0, 10.0)],
     },
     Variation {
+        name: "window-of-20-s",
+        does: "allows iat 20 seconds past and 20 ahead",
+        bends: &[Bend::Window(20.0, 20.0)],
+    },
+    Variation {
+        name: "clock-30-s-ahead",
+        does: "has a clock that is 30 seconds ahead",
+        bends: &[Bend::ClockAhead(30)],
+    },
+    Variation {
+        name: "clock-30-s-behind",
+        does: "has a clock that is 30 seconds behind",
+        bends: &[Bend::ClockAhead(-30)],
+    },
+    Variation {
         name: "iat-once",
         does: "looks at iat in the full verification and not on a hit (A-11)",
         bends: &[Bend::Omits(Check::Iat, Some(Moment::Hit))],

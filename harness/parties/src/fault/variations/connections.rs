@@ -1,5 +1,7 @@
 //! Right servers whose connections end, or are bounded, as those of ordinary servers are.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
 use crate::{
     fault::{Bend, Variation},
     wire::{Habit, Instead, Manner, Outgoing},
@@ -88,6 +90,36 @@ pub(super) const TABLE: &[Variation] = &[
         name: "one-stream-at-a-time",
         does: "allows one stream at a time on HTTP/2 and HTTP/3",
         bends: &[Bend::Handshakes(Habit::OneStream)],
+    },
+    Variation {
+        name: "alert-on-resumption",
+        does: "answers attempts to resume a session with a fatal alert, as OpenSSL without a session id context",
+        bends: &[Bend::Handshakes(Habit::AlertOnResumption)],
+    },
+    Variation {
+        name: "named-by-ipv4",
+        does: "is called by its IPv4 address",
+        bends: &[Bend::Listens(IpAddr::V4(Ipv4Addr::LOCALHOST), "127.0.0.1")],
+    },
+    Variation {
+        name: "named-by-ipv6",
+        does: "listens at an IPv6 address and is called by it",
+        bends: &[Bend::Listens(IpAddr::V6(Ipv6Addr::LOCALHOST), "::1")],
+    },
+    Variation {
+        name: "name-with-ipv6",
+        does: "listens at an IPv6 address and is called by its name",
+        bends: &[Bend::Listens(IpAddr::V6(Ipv6Addr::LOCALHOST), "localhost")],
+    },
+    Variation {
+        name: "own-pki",
+        does: "has a certificate of an infrastructure of its own",
+        bends: &[Bend::OwnCertificate(false)],
+    },
+    Variation {
+        name: "own-pki-odd",
+        does: "has a right and odd certificate: three authorities deep, without a subject, with forty names",
+        bends: &[Bend::OwnCertificate(true)],
     },
     Variation { name: "no-resumption", does: "resumes no session", bends: &[Bend::Handshakes(Habit::NoResumption)] },
 ];
