@@ -2,7 +2,7 @@
 // library alone: crypto/tls, net/http and encoding/json. Written from the draft, and deliberately without a look at
 // ekmcheck's own checks: where the two disagree, one of them misread the draft. Section numbers (§) are the draft's.
 //
-//	go-server --bundle DIR [--port N] [--fault NAME]
+//	go-server --bundle DIR [--port N] [--fault NAME] [--habit NAME]
 package main
 
 import (
@@ -20,6 +20,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 const label = "EXPORTER-oauth-tls-session-bound"
@@ -62,6 +63,7 @@ type connection struct {
 	ekm         string // in base64url, as the proof has it
 	err         error
 	mutex       sync.Mutex
+	requests    atomic.Int64
 	verified    map[string]bool // ath of tokens bound here; only faults look at it: the cache is an option (§3.3.2)
 }
 
@@ -142,6 +144,8 @@ func main() {
 	port := flag.Int("port", 0, "port on 127.0.0.1; 0 lets the system choose")
 	list := flag.Bool("faults", false, "list the faults")
 	flag.StringVar(&fault, "fault", "", "make this one mistake")
+	listHabits := flag.Bool("habits", false, "list the habits")
+	flag.StringVar(&habit, "habit", "", "have this one habit")
 	flag.Parse()
 	log.SetFlags(0)
 	if *list {
@@ -149,6 +153,15 @@ func main() {
 			fmt.Println(name)
 		}
 		return
+	}
+	if *listHabits {
+		for _, name := range habits {
+			fmt.Println(name)
+		}
+		return
+	}
+	if habit != "" && !slices.Contains(habits, habit) {
+		log.Fatalf("unknown habit %s; -habits lists them", habit)
 	}
 	if *bundle == "" || fault != "" && !slices.Contains(faults, fault) {
 		flag.Usage()
@@ -176,10 +189,11 @@ func run(dir string, port int) error {
 	if !clients.AppendCertsFromPEM(anchors) {
 		return fmt.Errorf("client-ca.pem: no certificate")
 	}
-	handler := &server{issuer: issuer, now: unixNow, jtis: jtis{seen: map[string]float64{}}}
+	handler := &server{issuer: issuer, now: clock, jtis: jtis{seen: map[string]float64{}}}
 	handler.anywhere.verified = map[string]bool{}
+	outer := withHabits(handler)
 	http := &http.Server{
-		Handler: handler,
+		Handler: outer,
 		TLSConfig: &tls.Config{
 			Certificates: []tls.Certificate{certificate},
 			ClientAuth:   tls.RequireAndVerifyClientCert,
@@ -191,11 +205,12 @@ func run(dir string, port int) error {
 		},
 		ErrorLog: log.New(io.Discard, "", 0),
 	}
-	listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	outer.settings(http)
+	listener, err := net.Listen("tcp", fmt.Sprintf("%s:%d", address(), port))
 	if err != nil {
 		return err
 	}
-	fmt.Printf("ready https://localhost:%d\n", listener.Addr().(*net.TCPAddr).Port)
+	fmt.Printf("ready https://%s:%d\n", name(), listener.Addr().(*net.TCPAddr).Port)
 	go func() {
 		io.Copy(io.Discard, os.Stdin)
 		os.Exit(0)

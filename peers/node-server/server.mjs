@@ -2,13 +2,14 @@
 // and the `jose` package. Written from the draft, and deliberately without a look at ekmcheck's own checks: where the two
 // disagree, one of them misread the draft. Section numbers (§) are those of the draft.
 //
-//   node server.mjs --bundle DIR [--port N] [--fault NAME]
+//   node server.mjs --bundle DIR [--port N] [--fault NAME] [--habit NAME]
 import { constants, createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createSecureServer } from 'node:http2';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createLocalJWKSet, errors, jwtVerify } from 'jose';
+import { HABITS, habitual, settings } from './habits.mjs';
 
 const LABEL = 'EXPORTER-oauth-tls-session-bound';
 const IAT_PAST = 300; // seconds that a proof may be old when it is first shown on a connection
@@ -41,11 +42,19 @@ const FAULTS = {
 };
 
 const { values: args } = parseArgs({
-  options: { bundle: { type: 'string' }, port: { type: 'string', default: '0' }, fault: { type: 'string' }, faults: { type: 'boolean' } },
+  options: { bundle: { type: 'string' }, port: { type: 'string', default: '0' }, fault: { type: 'string' }, faults: { type: 'boolean' }, habit: { type: 'string' }, habits: { type: 'boolean' } },
 });
 if (args.faults) {
   process.stdout.write(Object.keys(FAULTS).join('\n') + '\n');
   process.exit(0);
+}
+if (args.habits) {
+  process.stdout.write(Object.keys(HABITS).join('\n') + '\n');
+  process.exit(0);
+}
+if (args.habit && !(args.habit in HABITS)) {
+  console.error(`unknown habit ${args.habit}; --habits lists them`);
+  process.exit(2);
 }
 if (!args.bundle || (args.fault && !(args.fault in FAULTS))) {
   console.error(args.bundle ? `unknown fault ${args.fault}; --faults lists them` : 'usage: node server.mjs --bundle DIR [--port N] [--fault NAME]');
@@ -284,8 +293,9 @@ const server = createSecureServer(
     allowHTTP1: true,
     // A renegotiation in TLS 1.2 would change the exporter value, and perhaps the client, in the middle of a connection.
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
+    ...settings(args.habit, constants),
   },
-  serve,
+  habitual(args.habit, serve),
 );
 // Before the listener of the HTTP server itself, so that every request finds its connection known. With HTTP/2 the socket
 // of a request is a proxy, no key for a map; but what hangs on the socket is seen through it.
@@ -299,7 +309,7 @@ server.prependListener('secureConnection', (socket) => {
 });
 server.on('sessionError', () => {}); // a client that breaks HTTP/2 loses its session, and nobody else's
 server.listen(Number(args.port), '127.0.0.1', () => {
-  process.stdout.write(`ready https://localhost:${server.address().port}\n`);
+  process.stdout.write(`ready https://${args.habit === 'ipv4' ? '127.0.0.1' : 'localhost'}:${server.address().port}\n`);
 });
 process.stdin.resume();
 process.stdin.on('end', () => process.exit(0));
