@@ -8,14 +8,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ekmcheck_player::{
+use ekmcheck_offline::{
     adapter::{
         self, Launch, Plan,
         serve::{self, Fault},
     },
-    run::Played,
     vectors,
 };
+use ekmcheck_player::run::Played;
 use ekmcheck_suite::{
     adapter::{Adapter, as_case},
     case::Transport,

@@ -1,6 +1,6 @@
 //! `ekmcheck bench`: what requests cost end to end.
 
-use ekmcheck_player::bench::{Settings, bench as measure};
+use ekmcheck_costs::{Settings, bench as measure};
 use ekmcheck_suite::{
     bench::{Bench, Load, Point, Scheme},
     case::Transport,

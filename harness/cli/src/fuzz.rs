@@ -5,12 +5,9 @@ mod save;
 
 use std::{cell::Cell, path::Path, sync::Arc, time::Duration};
 
-use ekmcheck_player::{
-    adapter::open,
-    campaign::{OnAdapter, Progress, Settings, Work, campaign, complaint, on_adapter},
-    subject::Subject,
-    vectors,
-};
+use ekmcheck_campaign::{OnAdapter, Progress, Settings, Work, campaign, complaint, on_adapter};
+use ekmcheck_offline::{adapter::open, vectors};
+use ekmcheck_player::subject::Subject;
 use ekmcheck_suite::campaign::Campaign;
 use serde_json::Value;
 

@@ -73,7 +73,7 @@ fn main() -> ExitCode {
         Err(e) => return ended(told(&e)),
     };
     // What a daemon leaves behind is ended with it.
-    ekmcheck_player::children::adopt_orphans();
+    ekmcheck_children::adopt_orphans();
     let done = match cli.command {
         None => run::run(&cli.run),
         Some(Command::Run(args)) => run::run(&args),

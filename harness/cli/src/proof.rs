@@ -2,9 +2,8 @@
 
 use std::{net::SocketAddr, path::Path};
 
-use ekmcheck_player::workbench::{
-    self, ExportError, IngredientError, Ingredients, Inspection, Make, Target, Verify, Weight,
-};
+use ekmcheck_offline::workbench::{self, IngredientError, Ingredients, Inspection, Make, Verify, Weight};
+use ekmcheck_player::exporter::{ExportError, Target, export};
 use ekmcheck_suite::inert::inert;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
@@ -158,7 +157,7 @@ pub(crate) fn exporter(args: &ExporterArgs) -> Result<u8, Trouble> {
         ca: &ca,
         now: args.now.map_or_else(run::now, Ok)?,
     };
-    let exported = run::runtime()?.block_on(workbench::export(&target)).map_err(|error| match error {
+    let exported = run::runtime()?.block_on(export(&target)).map_err(|error| match error {
         ExportError::Given(what) => Trouble::Given(what),
         other => Trouble::Given(format!(
             "{addr}: {other}\n  mend: see that the server listens there and takes this client's certificate, and that --ca issued its own"

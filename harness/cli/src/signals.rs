@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use ekmcheck_player::children;
+use ekmcheck_children as children;
 use tokio::sync::watch;
 
 use crate::{INCOMPLETE, Trouble, note};

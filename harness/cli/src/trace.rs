@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
+use ekmcheck_offline::workbench::{fingerprint, inspect, redacted};
 use ekmcheck_player::{
     run::Played,
     tap::{Request, Seen, What},
-    workbench::{fingerprint, inspect, redacted},
 };
 use ekmcheck_suite::{
     case::{Case, Transport},

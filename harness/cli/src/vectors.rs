@@ -4,10 +4,8 @@ mod show;
 
 use std::{collections::BTreeMap, path::Path};
 
-use ekmcheck_player::{
-    files::{Access, FileFault},
-    vectors::{Made, generate},
-};
+use ekmcheck_offline::vectors::{Made, generate};
+use ekmcheck_player::files::{Access, FileFault};
 use ekmcheck_suite::{
     load::suggestion,
     vector::{Bundle, Counts, ExporterAnswer, FLAGS, Vector, lint},

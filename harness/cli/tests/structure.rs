@@ -12,19 +12,55 @@ use std::{
 use toml::{Table, Value};
 
 /// Every crate of ours by the folder of its manifest, and the crates of ours that it may use, for whatever purpose.
-const EDGES: [(&str, &str, &[&str]); 9] = [
+const EDGES: [(&str, &str, &[&str]); 13] = [
     ("harness/binding", "ekmcheck-binding", &[]),
     // Itself: its own tests run with its optional features.
     ("harness/forge", "ekmcheck-forge", &["ekmcheck-binding", "ekmcheck-forge"]),
     ("harness/suite", "ekmcheck-suite", &["ekmcheck-binding"]),
     ("harness/report", "ekmcheck-report", &["ekmcheck-suite"]),
     ("harness/parties", "ekmcheck-parties", &["ekmcheck-binding", "ekmcheck-forge"]),
+    ("harness/children", "ekmcheck-children", &[]),
     (
         "harness/player",
         "ekmcheck-player",
-        &["ekmcheck-binding", "ekmcheck-forge", "ekmcheck-parties", "ekmcheck-suite"],
+        &["ekmcheck-binding", "ekmcheck-children", "ekmcheck-forge", "ekmcheck-parties", "ekmcheck-suite"],
     ),
-    ("harness/cli", "ekmcheck", &["ekmcheck-player", "ekmcheck-suite", "ekmcheck-forge", "ekmcheck-report"]),
+    (
+        "harness/offline",
+        "ekmcheck-offline",
+        &["ekmcheck-binding", "ekmcheck-children", "ekmcheck-forge", "ekmcheck-suite"],
+    ),
+    (
+        "harness/campaign",
+        "ekmcheck-campaign",
+        &[
+            "ekmcheck-binding",
+            "ekmcheck-forge",
+            "ekmcheck-offline",
+            "ekmcheck-parties",
+            "ekmcheck-player",
+            "ekmcheck-suite",
+        ],
+    ),
+    (
+        "harness/costs",
+        "ekmcheck-costs",
+        &["ekmcheck-binding", "ekmcheck-forge", "ekmcheck-parties", "ekmcheck-player", "ekmcheck-suite"],
+    ),
+    (
+        "harness/cli",
+        "ekmcheck",
+        &[
+            "ekmcheck-campaign",
+            "ekmcheck-children",
+            "ekmcheck-costs",
+            "ekmcheck-forge",
+            "ekmcheck-offline",
+            "ekmcheck-player",
+            "ekmcheck-report",
+            "ekmcheck-suite",
+        ],
+    ),
     ("benches", "ekmcheck-benches", &["ekmcheck-binding", "ekmcheck-forge", "ekmcheck-parties"]),
     ("fuzz", "ekmcheck-fuzz", &["ekmcheck-binding", "ekmcheck-forge", "ekmcheck-suite"]),
 ];

@@ -1,13 +1,8 @@
 //! Short digests that stand for secrets in transcripts.
 
-use ekmcheck_binding::{base64url, digest::sha256};
+use ekmcheck_binding::base64url;
 use ekmcheck_forge::recipe::Exporters;
-
-/// 16 hexadecimal digits of SHA-256.
-#[must_use]
-pub fn fingerprint(text: &str) -> String {
-    sha256(text.as_bytes())[..8].iter().map(|b| format!("{b:02x}")).collect()
-}
+pub(crate) use ekmcheck_suite::fingerprint::fingerprint;
 
 /// The exporter values of a connection as texts that an `ekm` claim might hold, by name: those exported, and the
 /// misspellings of the right one.

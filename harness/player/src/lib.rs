@@ -1,20 +1,15 @@
 //! Plays cases on a subject and records what happened. The player decides nothing: `suite` judges.
 //!
-//! [`world`] holds what all plays share, [`subject`] is what is tested, [`network`] one that is elsewhere,
-//! [`mod@bench`] measures what requests cost,
-//! [`serve`] makes one that stays, [`run`] plays many cases at once. [`vectors`] are cases for
-//! libraries, and [`adapter`] is one in another language.
+//! [`world`] holds what all plays share, [`subject`] is what is tested, [`network`] one that is elsewhere, [`serve`] makes one
+//! that stays, [`run`] plays many cases at once, [`exporter`] looks at a single connection.
 
 use std::pin::Pin;
 
 pub use ekmcheck_parties::files;
 
 mod actor;
-pub mod adapter;
-pub mod bench;
-pub mod campaign;
-pub mod children;
 mod dialect;
+pub mod exporter;
 mod fingerprint;
 mod floor;
 mod jump;
@@ -23,13 +18,11 @@ pub mod network;
 mod own;
 pub mod pace;
 pub mod run;
-mod secrets;
+pub mod secrets;
 pub mod serve;
 pub mod subject;
 pub mod tap;
-pub mod vectors;
 mod watch;
-pub mod workbench;
 pub mod world;
 
 /// What is to be awaited, on the thread that awaits it. Boxed, and made by functions that are not `async` themselves, so that all

@@ -16,7 +16,9 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use crate::{children::Leash, secrets::Secrets};
+use ekmcheck_children::Leash;
+
+use crate::secrets::Secrets;
 
 /// The longest token that is taken, in octets: more than any server takes in a field.
 const LONGEST: u64 = 16 * 1024;

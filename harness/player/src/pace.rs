@@ -47,7 +47,7 @@ impl Pace {
     }
 
     /// Waits until that many requests may be sent together.
-    pub(crate) async fn requests(&self, number: usize) {
+    pub async fn requests(&self, number: usize) {
         let Some(bucket) = &self.requests else { return };
         let slot = {
             let mut next = bucket.next.lock().unwrap_or_else(PoisonError::into_inner);

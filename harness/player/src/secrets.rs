@@ -51,7 +51,7 @@ const SEEN: usize = 1 << 10;
 
 /// What was sent, or is known, in a run.
 #[derive(Default)]
-pub(crate) struct Secrets(Mutex<Pieces>);
+pub struct Secrets(Mutex<Pieces>);
 
 /// What is full takes the place of what is old.
 #[derive(Default)]
@@ -82,7 +82,7 @@ impl fmt::Debug for Secrets {
 
 impl Secrets {
     /// All that a request holds: whatever of it comes back may be a token or a proof in another place.
-    pub(crate) fn know_request(&self, made: &Made) {
+    pub fn know_request(&self, made: &Made) {
         let Made { request, token, proof } = made;
         let texts = [token.as_bytes(), proof.as_bytes(), request.path.as_bytes(), &request.body];
         for text in texts.into_iter().chain(request.fields.iter().map(|(_, value)| value.as_slice())) {
@@ -94,19 +94,19 @@ impl Secrets {
     }
 
     /// A token or a proof.
-    pub(crate) fn know(&self, text: &str) {
+    pub fn know(&self, text: &str) {
         self.keep(text, FAR_APART);
     }
 
     /// What a connection exports, rightly and under each mistake.
-    pub(crate) fn know_exporters(&self, exporters: &Exporters) {
+    pub fn know_exporters(&self, exporters: &Exporters) {
         for (_, octets) in exporters.values() {
             self.know_octets(octets);
         }
     }
 
     /// The same, and they are not looked at before a secret is looked for: for who measures what a connection costs.
-    pub(crate) fn glimpse(&self, exporters: &Exporters) {
+    pub fn glimpse(&self, exporters: &Exporters) {
         let glimpsed = &mut self.pieces().glimpsed;
         if glimpsed.len() >= GLIMPSED {
             glimpsed.pop_front();
@@ -139,19 +139,19 @@ impl Secrets {
     }
 
     /// A subject's words with fingerprints in the place of secrets. All else is as it was.
-    pub(crate) fn hidden(&self, said: &str) -> String {
+    pub fn hidden(&self, said: &str) -> String {
         self.replaced(said, false, &fingerprinted)
     }
 
     /// The same with one word for all secrets: for whoever compares what was said to different requests.
-    pub(crate) fn without(&self, said: &str) -> String {
+    pub fn without(&self, said: &str) -> String {
         self.replaced(said, false, &|_| "(secret)".to_owned())
     }
 
     /// An error or another sentence that a subject may have a part in: without secrets, inert and on one line. Nobody has
     /// to read more than words there, so that what is as long as an exporter value and looks like one is hidden, too: it
     /// may be that of a connection of which nothing was exported here, or of another run.
-    pub(crate) fn told(&self, said: &str) -> String {
+    pub fn told(&self, said: &str) -> String {
         inert(&self.replaced(said, true, &fingerprinted))
     }
 
@@ -181,7 +181,7 @@ impl Secrets {
 
     /// The last door before a transcript leaves the player: whatever text of it may be a subject's is looked through. Who
     /// adds an event has to say here which of its texts that are.
-    pub(crate) fn hide_in(&self, transcript: &mut Transcript) {
+    pub fn hide_in(&self, transcript: &mut Transcript) {
         for event in &mut transcript.events {
             match event {
                 Event::ConnectFailed(ConnectFailed { name: _, client: _, reason: why })

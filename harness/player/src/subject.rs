@@ -110,7 +110,7 @@ impl Subject {
     /// The first of the numbers that go into identifiers. A subject that is started for each play knows none; one that
     /// runs on knows those of earlier runs, and of others that test it at the same time, and must never see one of them
     /// again: so it is drawn by lot from 2^62, of which a run needs some millions.
-    pub(crate) fn first_number(&self) -> u64 {
+    pub fn first_number(&self) -> u64 {
         match self {
             // Each of the hasher's kind has keys that the system gave at random.
             Self::Network(_) => RandomState::new().hash_one(std::process::id()) >> 2,
@@ -120,7 +120,7 @@ impl Subject {
 
     /// Starts it for one play, with nothing cached and a clock of its own, on TCP or UDP or both as these transports need,
     /// and with the other servers that it needs.
-    pub(crate) async fn start(
+    pub async fn start(
         &self,
         world: &World,
         transports: impl Iterator<Item = Transport>,
@@ -189,7 +189,7 @@ struct Surroundings {
 
 /// One server of a subject. What it keeps of connections and tokens is the same on TCP and UDP.
 #[derive(Default)]
-pub(crate) struct Party {
+pub struct Party {
     /// Of a server that runs elsewhere.
     origins: BTreeMap<Transport, Origin>,
     /// What clients call one that the harness started.
@@ -207,7 +207,7 @@ impl Party {
     }
 
     /// Where it listens on a transport, if it does.
-    pub(crate) fn origin(&self, transport: Transport) -> Option<Origin> {
+    pub fn origin(&self, transport: Transport) -> Option<Origin> {
         let here = || self.server(transport).map(|server| Origin::new(server.addr(), self.name));
         self.origins.get(&transport).cloned().or_else(here)
     }
@@ -236,7 +236,7 @@ impl Party {
 }
 
 /// A subject that runs.
-pub(crate) struct Started {
+pub struct Started {
     subject: Subject,
     surroundings: Surroundings,
     /// The usual server is at `None`.
@@ -247,7 +247,7 @@ pub(crate) struct Started {
 
 impl Started {
     /// One of its servers.
-    pub(crate) fn party(&self, place: Option<Place>) -> Option<Arc<Party>> {
+    pub fn party(&self, place: Option<Place>) -> Option<Arc<Party>> {
         self.parties().get(&place).cloned()
     }
 
@@ -289,7 +289,7 @@ impl Started {
     }
 
     /// Where it runs, if the harness did not start it.
-    pub(crate) fn target(&self) -> Option<&Target> {
+    pub fn target(&self) -> Option<&Target> {
         match &self.subject {
             Subject::Network(target) => Some(target),
             _ => None,
@@ -302,7 +302,7 @@ impl Started {
     }
 
     /// Its clock.
-    pub(crate) fn clock(&self) -> &Clock {
+    pub fn clock(&self) -> &Clock {
         &self.surroundings.clock
     }
 
@@ -392,7 +392,7 @@ async fn serve<B: Behaviour>(
 }
 
 /// A resource server of the world, without TLS and HTTP.
-pub(crate) fn resource<B: Behaviour>(
+pub fn resource<B: Behaviour>(
     world: &World,
     behaviour: B,
     token_fault: Option<TokenFault>,

@@ -44,19 +44,22 @@ pub enum WorldError {
 
 /// What all plays share.
 pub struct World {
-    pub(crate) pki: Pki,
-    pub(crate) issuer: Issuer,
+    /// Certificates of servers and clients.
+    pub pki: Pki,
+    /// Who makes the tokens.
+    pub issuer: Issuer,
     /// The time of those who make tokens and proofs. Each subject that is started has a clock of its own.
-    pub(crate) clock: Clock,
+    pub clock: Clock,
     /// What clients trust servers by; none for the root of the PKI.
     server_roots: Vec<CertificateDer<'static>>,
     /// Servers with an infrastructure of their own, the usual and the odd one; none where the harness has nobody to trust them.
     own_servers: Vec<(Vec<u8>, Identity)>,
     servers: Mutex<HashMap<ServerKey, Arc<Prepared>>>,
     clients: Mutex<HashMap<ClientKey, Arc<ClientTls>>>,
-    pub(crate) controls: Controls,
+    /// How plays are watched and bounded.
+    pub controls: Controls,
     /// What a subject was sent, or knows, and must not have the harness repeat.
-    pub(crate) secrets: Arc<Secrets>,
+    pub secrets: Arc<Secrets>,
 }
 
 /// How plays are watched and bounded; by default not at all.
@@ -87,19 +90,26 @@ impl ServerKey {
 
 /// A client's TLS settings.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct ClientKey {
-    pub(crate) identity: String,
-    pub(crate) transport: Transport,
-    pub(crate) suite: Option<u16>,
-    pub(crate) hello_retry: bool,
-    pub(crate) resumption: bool,
-    pub(crate) presents: Option<Presents>,
-    pub(crate) without_alpn: bool,
+pub struct ClientKey {
+    /// The name of the client in the PKI.
+    pub identity: String,
+    /// TLS version and HTTP version.
+    pub transport: Transport,
+    /// The one cipher suite that it offers, by its number.
+    pub suite: Option<u16>,
+    /// Whether it offers a key share that the server does not take at first.
+    pub hello_retry: bool,
+    /// Whether it keeps sessions.
+    pub resumption: bool,
+    /// What it presents, if not its certificate.
+    pub presents: Option<Presents>,
+    /// Whether it offers no protocol.
+    pub without_alpn: bool,
 }
 
 impl ClientKey {
     /// The usual client on a transport.
-    pub(crate) fn usual(transport: Transport) -> Self {
+    pub fn usual(transport: Transport) -> Self {
         Self {
             identity: "p256".to_owned(),
             transport,
@@ -222,7 +232,10 @@ impl World {
 
     /// The settings of a server and of a client that take these exporter values and no others: what is measured does not
     /// pay for what the harness would like to know besides. Without `certificate` the client has none and need have none.
-    pub(crate) fn measured(
+    ///
+    /// # Errors
+    /// [`WorldError`].
+    pub fn measured(
         &self,
         transport: Transport,
         exporters: &[ExporterRequest],
@@ -272,7 +285,7 @@ impl World {
     }
 
     /// The TLS settings of a client; those that may resume have an empty store of their own.
-    pub(crate) fn client(&self, key: &ClientKey) -> Result<Arc<ClientTls>, WorldError> {
+    pub fn client(&self, key: &ClientKey) -> Result<Arc<ClientTls>, WorldError> {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = clients.get(key) {
             return Ok(if key.resumption { found.forgetful() } else { found.clone() });

@@ -4,7 +4,8 @@
 //! into an [`outcome`] ([`reaction`] says what an answer amounts to), [`report`] counts and prints. [`requirement`] is the ledger,
 //! [`ambiguity`] the register of what the draft leaves open. [`vector`] is a case for a library, and [`adapter`] how one in
 //! another language is asked. [`inert`] is what everybody's words go through before they are shown, and [`brief`] keeps
-//! messages short.
+//! messages short, and
+//! [`mod@fingerprint`] is what stands for a secret.
 
 pub mod adapter;
 pub mod ambiguity;
@@ -14,6 +15,7 @@ pub mod campaign;
 pub mod case;
 pub mod challenge;
 pub mod dialect;
+pub mod fingerprint;
 pub mod inert;
 pub mod judge;
 pub mod load;

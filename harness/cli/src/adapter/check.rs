@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use ekmcheck_player::adapter::{Asker, Launch, WRONG, right_proofs};
+use ekmcheck_offline::adapter::{Asker, Launch, WRONG, right_proofs};
 use ekmcheck_suite::{
     adapter::{Answer, Told},
     inert::inert,

@@ -5,7 +5,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use ekmcheck_player::campaign::mutants;
+use ekmcheck_campaign::mutants;
 use serde_json::Value;
 
 use crate::{

@@ -5,7 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use ekmcheck_player::{campaign, vectors};
+use ekmcheck_campaign as campaign;
+use ekmcheck_offline::vectors;
 use ekmcheck_report::campaign::{html, markdown, sarif};
 use ekmcheck_suite::{
     campaign::{Campaign, Weight, times},

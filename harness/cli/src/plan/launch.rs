@@ -11,7 +11,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ekmcheck_player::{children::Group, network::Process};
+use ekmcheck_children::Group;
+use ekmcheck_player::network::Process;
 
 use self::wrote::Wrote;
 use super::{

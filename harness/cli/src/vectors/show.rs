@@ -1,6 +1,6 @@
 //! A vector for people.
 
-use ekmcheck_player::vectors::replay;
+use ekmcheck_offline::vectors::replay;
 use ekmcheck_suite::{
     inert::steers,
     vector::{ExporterAnswer, FLAGS, Vector, Verdict},
@@ -43,7 +43,7 @@ pub(super) fn vector(vector: &Vector) -> Result<String, Trouble> {
     line("proof header", debug.header.as_deref().map_or("(cannot be decoded)".into(), printable).as_ref());
     line("proof payload", debug.payload.as_deref().map_or("(cannot be decoded)".into(), printable).as_ref());
     line("proof", &printable(&inputs.proof));
-    let refusal = replay(vector, &ekmcheck_player::vectors::REFERENCE).map_err(|e| Trouble::Harness(e.to_string()))?;
+    let refusal = replay(vector, &ekmcheck_offline::vectors::REFERENCE).map_err(|e| Trouble::Harness(e.to_string()))?;
     line("reference", &refusal.map_or_else(|| "accepts".to_owned(), |refusal| format!("refuses: {refusal}")));
     Ok(out)
 }

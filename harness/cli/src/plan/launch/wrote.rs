@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use ekmcheck_player::children::Group;
+use ekmcheck_children::Group;
 
 /// How many lines of what a subject wrote are kept, and how many characters of each.
 const KEPT: (usize, usize) = (20, 400);

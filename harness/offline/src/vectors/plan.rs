@@ -197,6 +197,8 @@ pub(super) fn claims_of(token: &str) -> Map<String, Value> {
     segment(token, 1).and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
 }
 
-pub(crate) fn segment(jws: &str, n: usize) -> Option<String> {
+/// The segment of that number of a compact JWS, decoded, if it is UTF-8.
+#[must_use]
+pub fn segment(jws: &str, n: usize) -> Option<String> {
     String::from_utf8(base64url::decode(jws.split('.').nth(n)?).ok()?).ok()
 }

@@ -40,7 +40,7 @@ use self::{
     client::Client,
     server::{Metered, Running},
 };
-use crate::{network::Origin, subject::Subject, world::World};
+use ekmcheck_player::{network::Origin, subject::Subject, world::World};
 
 /// Signatures between two turns, for the floors.
 const FLOOR: usize = 16;

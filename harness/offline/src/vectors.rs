@@ -24,7 +24,7 @@ use ekmcheck_forge::{
 };
 use ekmcheck_suite::vector::{Bundle, ExporterAnswer, Vector};
 
-pub(crate) use self::{
+pub use self::{
     changed::{Bench, bare},
     plan::segment,
     world::WINDOW,

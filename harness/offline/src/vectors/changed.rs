@@ -18,23 +18,25 @@ use super::{
 };
 
 /// Where changed requests are made: the keys, the time and the connections of all vectors.
-pub(crate) struct Bench {
+pub struct Bench {
     world: World,
     closed: Exporters,
 }
 
 impl Bench {
     /// The client that changed requests come from.
-    pub(crate) const CLIENT: &str = "p256";
+    pub const CLIENT: &str = "p256";
 
+    /// The same one at every time.
+    ///
     /// # Errors
     /// Frozen files that cannot be read; not expected.
-    pub(crate) fn new() -> Result<Self, ForgeError> {
+    pub fn new() -> Result<Self, ForgeError> {
         Ok(Self { world: World::new()?, closed: exporters("a closed connection") })
     }
 
     /// Whether it makes a difference to a verifier that is given inputs, and not a connection.
-    pub(crate) fn can_be_told(change: &Mutation) -> bool {
+    pub fn can_be_told(change: &Mutation) -> bool {
         match change {
             Mutation::Row(name) => alteration::named(name)
                 .is_some_and(|row| judged_by_inputs(row) && row.client == Self::CLIENT && !row.needs_canary),
@@ -47,7 +49,7 @@ impl Bench {
     ///
     /// # Errors
     /// A row that there is not, or a key that cannot sign.
-    pub(crate) fn inputs(&self, changes: &[Mutation], claims: PerRequest) -> Result<Option<Inputs>, ForgeError> {
+    pub fn inputs(&self, changes: &[Mutation], claims: PerRequest) -> Result<Option<Inputs>, ForgeError> {
         if !changes.iter().all(Self::can_be_told) {
             return Ok(None);
         }
@@ -80,7 +82,7 @@ impl Bench {
 }
 
 /// A vector of which nothing is known but what a verifier is given.
-pub(crate) fn bare(inputs: Inputs, policy: Window) -> Vector {
+pub fn bare(inputs: Inputs, policy: Window) -> Vector {
     Vector {
         id: String::new(),
         title: String::new(),

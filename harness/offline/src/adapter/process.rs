@@ -19,7 +19,7 @@ use ekmcheck_suite::{
     inert::bounded,
 };
 
-use crate::children::Group;
+use ekmcheck_children::Group;
 
 /// How many lines of standard error are kept, and how many characters of each.
 const KEPT: (usize, usize) = (8, 200);

@@ -26,7 +26,7 @@ use super::{
     shrink::Shrinker,
     weight::Rows,
 };
-use crate::{
+use ekmcheck_offline::{
     adapter::{Asker, Launch, Opened},
     vectors::{Bench, REFERENCE, WINDOW, bare, replay},
 };
@@ -46,7 +46,7 @@ pub struct OnAdapter {
     pub restarts: usize,
 }
 
-/// Carries out a campaign on an adapter that [`open`](crate::adapter::open) opened. What was found before `stop` is set, or
+/// Carries out a campaign on an adapter that [`open`](ekmcheck_offline::adapter::open) opened. What was found before `stop` is set, or
 /// before the adapter fails for good, is kept.
 ///
 /// # Errors

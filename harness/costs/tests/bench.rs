@@ -2,11 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use ekmcheck_player::{
-    bench::{Settings, bench},
-    subject::Subject,
-    world::World,
-};
+use ekmcheck_costs::{Settings, bench};
+use ekmcheck_player::{subject::Subject, world::World};
 use ekmcheck_suite::{
     bench::{Load, Scheme},
     case::Transport,

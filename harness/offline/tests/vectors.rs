@@ -18,7 +18,7 @@ use ekmcheck_binding::{
     refusal::{Check, Refusal},
     steps::{Moment, Steps, algorithm_of},
 };
-use ekmcheck_player::vectors::{self, VectorError, replay, replay_by};
+use ekmcheck_offline::vectors::{self, VectorError, replay, replay_by};
 use ekmcheck_suite::{
     requirement::Ledger,
     vector::{Bundle, ExporterAnswer, FLAGS, VERSION, Vector, Verdict, lint},

@@ -15,7 +15,7 @@ use ekmcheck_suite::{
 use serde_json::Value;
 
 use super::random::{Mutant, Random, mutant, rows};
-use crate::vectors::{Bench, WINDOW, bare, segment};
+use ekmcheck_offline::vectors::{Bench, WINDOW, bare, segment};
 
 /// What findings are about that no check stands behind.
 const ACCEPTS: &str = "rs.accepts-valid-proof";

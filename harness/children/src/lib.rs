@@ -225,14 +225,14 @@ impl Drop for Group {
 
 /// A program that somebody else waits for; what is left of it is ended by force with this value.
 #[derive(Debug)]
-pub(crate) struct Leash(Family);
+pub struct Leash(Family);
 
 impl Leash {
     /// Starts the program with the runtime's own means.
     ///
     /// # Errors
     /// Why that cannot be done.
-    pub(crate) fn start(command: &mut tokio::process::Command) -> io::Result<(tokio::process::Child, Self)> {
+    pub fn start(command: &mut tokio::process::Command) -> io::Result<(tokio::process::Child, Self)> {
         let mark = Family::mark(command.as_std_mut());
         let spawn = || {
             let child = command.spawn()?;

@@ -8,7 +8,7 @@ use ekmcheck_binding::{
 };
 use serde_json::Value;
 
-use crate::fingerprint::fingerprint;
+use ekmcheck_suite::fingerprint::fingerprint;
 
 /// How much a finding counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

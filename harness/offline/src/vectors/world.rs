@@ -14,7 +14,7 @@ use ekmcheck_suite::vector::{RequestLine, Window};
 pub(super) const NOW: i64 = 1_800_000_000;
 
 /// The window of `iat`, that of the reference.
-pub(crate) const WINDOW: Window = Window { iat_past: 300, iat_future: 60 };
+pub const WINDOW: Window = Window { iat_past: 300, iat_future: 60 };
 
 /// What a request is for.
 #[derive(Debug, Clone, Copy)]

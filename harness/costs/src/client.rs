@@ -35,7 +35,7 @@ use http::{HeaderName, HeaderValue, header::AUTHORIZATION};
 use serde_json::json;
 
 use super::server::Known;
-use crate::{network::Origin, pace::Pace, secrets::Secrets, world::World};
+use ekmcheck_player::{network::Origin, pace::Pace, secrets::Secrets, world::World};
 
 const METHOD: &str = "GET";
 const PATH: &str = "/api/resource";

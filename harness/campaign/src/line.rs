@@ -18,7 +18,7 @@ use ekmcheck_suite::{case::Transport, challenge, inert::bounded};
 use rustls::pki_types::CertificateDer;
 
 use super::random::Mutant;
-use crate::{
+use ekmcheck_player::{
     network::Origin,
     world::{ClientKey, World},
 };

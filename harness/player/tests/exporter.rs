@@ -12,7 +12,7 @@ use ekmcheck_parties::{
     resource::exporter_requests,
     wire::{self, Established, Habit, Incoming, Limits, Outgoing, ServerConfig, Service, Version},
 };
-use ekmcheck_player::workbench::{ExportError, Target, export};
+use ekmcheck_player::exporter::{ExportError, Target, export};
 use ekmcheck_suite::case::Transport;
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use tokio::sync::mpsc;

@@ -39,7 +39,7 @@ use self::{
     shrink::Shrinker,
     weight::Rows,
 };
-use crate::{
+use ekmcheck_player::{
     Local,
     network::Origin,
     subject::{Started, Subject, resource},
