@@ -10,6 +10,7 @@ use ekmcheck_suite::{
     campaign::{Campaign, Class, Example, Finding, Weight},
     case::{Basis, Case, Expect, Level, PerRequestClaim, Refused, Transport},
     play::{Close, Connect, How, ProofSource, Send, Step},
+    role::Role,
     vector::{Decoded, Expected, Vector, Verdict},
 };
 use serde_json::Value;
@@ -128,6 +129,7 @@ pub fn cases(campaign: &Campaign, cases: &[Case]) -> Vec<Case> {
         let About { requirement, clause, basis } = register.about(finding);
         Case {
             id: format!("rs.found.{name}"),
+            role: Role::ResourceServer,
             row: String::new(),
             also: Vec::new(),
             title: title(finding),

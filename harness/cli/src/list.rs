@@ -2,7 +2,7 @@
 
 use ekmcheck_forge::alteration::{self, Leads};
 use ekmcheck_player::subject::{faults, variations};
-use ekmcheck_suite::inert::inert;
+use ekmcheck_suite::{case::Case, inert::inert, requirement::Ledger};
 use serde_json::{Value, json};
 
 use crate::{
@@ -32,17 +32,7 @@ pub(crate) fn list(args: &ListArgs) -> Result<u8, Trouble> {
                 json!({"id": r.id, "level": r.level, "basis": r.basis, "clause": r.clause, "text": r.text, "cases": covered})
             })
             .collect(),
-        What::Rows => all
-            .ledger
-            .rows
-            .iter()
-            .map(|row| {
-                let covered: Vec<&str> = cases.iter().filter(|c| c.rows().any(|r| r == row)).map(|c| c.id.as_str()).collect();
-                let excluded = all.ledger.excluded.iter().find(|e| e.row == *row).map(|e| e.reason.as_str());
-                let reading = all.ledger.readings.iter().find(|r| r.row == *row).map(|r| r.reading.as_str());
-                json!({"id": row, "cases": covered, "excluded": excluded, "reading": reading})
-            })
-            .collect(),
+        What::Rows => all.ledger.all_rows().map(|row| row_of(&all.ledger, &cases, row)).collect(),
         What::Alterations => alteration::table()
             .map(|a| {
                 let leads = match a.leads {
@@ -95,4 +85,24 @@ fn human(row: &Value) -> String {
         }
     }
     line + "\n"
+}
+
+/// A row of the catalogue and what becomes of it.
+fn row_of(ledger: &Ledger, cases: &[Case], row: &str) -> Value {
+    let covered: Vec<&str> = cases.iter().filter(|c| c.rows().any(|r| r == row)).map(|c| c.id.as_str()).collect();
+    let excluded = ledger.excluded.iter().find(|e| e.row == row).map(|e| e.reason.as_str());
+    let reading = ledger.readings.iter().find(|r| r.row == row).map(|r| r.reading.as_str());
+    let pending = ledger.pending.iter().find(|p| p.rows.iter().any(|r| r == row)).map(|p| p.role.name());
+    let held_by = ledger.of_the_suite.iter().find(|own| own.row == row).map(|own| own.held_by.as_str());
+    let state = match (excluded, pending, held_by) {
+        (Some(_), ..) => "excluded",
+        (_, Some(_), _) => "pending",
+        (.., Some(_)) => "of the suite",
+        _ if ledger.by_vectors.iter().any(|r| r == row) => "by vectors",
+        _ => "covered",
+    };
+    json!({
+        "id": row, "state": state, "cases": covered, "excluded": excluded, "reading": reading,
+        "pending": pending, "held_by": held_by,
+    })
 }

@@ -8,6 +8,7 @@ use ekmcheck_suite::{
     case::Case,
     load::{self, Names},
     requirement::Ledger,
+    role::Role,
 };
 use include_dir::{Dir, include_dir};
 
@@ -18,8 +19,6 @@ use crate::{
 
 static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../scenarios");
 
-/// The folder of the resource server's cases.
-pub(crate) const ROLE: &str = "resource-server";
 /// The file of the ledger.
 pub(crate) const LEDGER: &str = "requirements.json";
 /// The file of the ambiguities.
@@ -62,17 +61,18 @@ pub(crate) fn all(directory: Option<&Path>) -> Result<Scenarios, Trouble> {
             faults.push("there may be more".to_owned());
             break;
         }
-        let Some(stem) = path.strip_prefix(ROLE).and_then(|p| p.strip_prefix('/')?.strip_suffix(".json")) else {
+        let Some(place) = placed(path) else {
             // A case that is silently not played would look like one that passes.
             if path.ends_with(".json") && ![LEDGER, REGISTER].contains(&path.as_str()) && !path.starts_with("schema/") {
                 faults.push(format!(
-                    "{}: not in the folder of a role\n  mend: move it to {ROLE}/",
-                    located(directory, path)
+                    "{}: not in the folder of a role\n  mend: move it to one of {}",
+                    located(directory, path),
+                    Role::ALL.map(|role| format!("{}/", role.name())).join(", ")
                 ));
             }
             continue;
         };
-        match load::case(&located(directory, path), stem, text, &ledger, &names) {
+        match load::case(&located(directory, path), place, text, &ledger, &names) {
             Ok(case) => cases.push(case),
             Err(fault) => faults.push(fault.to_string()),
         }
@@ -82,6 +82,12 @@ pub(crate) fn all(directory: Option<&Path>) -> Result<Scenarios, Trouble> {
     }
     cases.sort_by(|a, b| a.id.cmp(&b.id));
     Ok(Scenarios { ledger, register, cases })
+}
+
+/// The role of a case by the folder of its file, and the path below that.
+fn placed(path: &str) -> Option<(Role, &str)> {
+    let (folder, below) = path.split_once('/')?;
+    Some((Role::of_folder(folder)?, below.strip_suffix(".json")?))
 }
 
 /// The cases that the patterns select; all if there is none.

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a helper that fails is a failing test")]
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -377,7 +377,7 @@ fn a_broken_case_file_is_named_with_line_and_mend() {
     // A case in no role's folder would silently not be played.
     fs::create_dir(folder.join("resource-sever")).unwrap();
     fs::rename(path("jwt.json"), folder.join("resource-sever/jwt.json")).unwrap();
-    run().ends_with(2).says(&["resource-sever/jwt.json", "mend: move it to resource-server/"]);
+    run().ends_with(2).says(&["resource-sever/jwt.json", "mend: move it to one of resource-server/, client/"]);
     fs::remove_dir_all(folder.join("resource-sever")).unwrap();
     fs::write(folder.join("requirements.json"), "{\n  \"requirements\": 7}").unwrap();
     run().ends_with(2).says(&["requirements.json:2:", "mend:"]);
@@ -407,12 +407,32 @@ fn a_wrong_exporter_value_is_called_by_its_name() {
 }
 
 #[test]
+fn every_row_of_the_catalogue_is_covered_excluded_or_pending() {
+    let scratch = Scratch::new("catalogue");
+    let list = scratch.ekmcheck(&["list", "rows", "--format", "json"]).ends_with(0);
+    let rows: Vec<Value> = serde_json::from_str(&list.out).unwrap();
+    let mut counts = BTreeMap::new();
+    for row in &rows {
+        *counts.entry(row["state"].as_str().unwrap()).or_insert(0) += 1;
+        let has_cases = !row["cases"].as_array().unwrap().is_empty();
+        assert_eq!(row["state"] == "covered", has_cases, "{row}");
+    }
+    // Of 630 in all: 414 of resource servers, 58 of clients, 39 of sidecars, 58 of authorization servers, 46 of libraries, and 15
+    // of the suite itself.
+    let expected = [("by vectors", 46), ("covered", 367), ("excluded", 15), ("of the suite", 15), ("pending", 187)];
+    assert_eq!(counts, BTreeMap::from(expected));
+    for (prefix, number) in [("RS-", 414), ("CL-", 58), ("SC-", 39), ("AS-", 58), ("LIB-", 46), ("HX", 15)] {
+        assert_eq!(rows.iter().filter(|r| r["id"].as_str().unwrap().starts_with(prefix)).count(), number, "{prefix}");
+    }
+}
+
+#[test]
 fn every_list_for_people_and_for_programs() {
     let scratch = Scratch::new("list");
     for (what, least, known) in [
         ("cases", 200, "rs.exporter.random"),
         ("requirements", 30, "rs.exporter-match"),
-        ("rows", 90, "RS-D12"),
+        ("rows", 630, "RS-D12"),
         ("alterations", 150, "ekm-random"),
         ("faults", 100, "ekm-unchecked"),
         ("variations", 5, "no-cache"),

@@ -28,6 +28,7 @@ use ekmcheck_suite::{
     load::{self, Names},
     outcome::{Outcome, Verdict},
     requirement::Ledger,
+    role::Role,
 };
 use tokio::runtime::Runtime;
 
@@ -75,7 +76,7 @@ fn suite() -> &'static Suite {
             let stem = path.strip_prefix(&root).unwrap().with_extension("");
             let stem = stem.to_str().unwrap().replace('\\', "/");
             let text = fs::read_to_string(path).unwrap();
-            load::case(&format!("{stem}.json"), &stem, &text, &ledger, &names).unwrap()
+            load::case(&format!("{stem}.json"), (Role::ResourceServer, &stem), &text, &ledger, &names).unwrap()
         });
         Suite { cases: cases.collect(), ledger: Arc::new(ledger) }
     });

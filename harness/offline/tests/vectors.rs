@@ -332,6 +332,17 @@ fn ledger() -> Ledger {
     serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
 }
 
+#[test]
+fn rows_that_vectors_cover_are_in_their_coverage() {
+    let covered: Vec<Value> =
+        serde_json::from_str(&fs::read_to_string(folder().join("coverage.json")).unwrap()).unwrap();
+    let covered: BTreeSet<&str> = covered.iter().filter_map(|entry| entry["row"].as_str()).collect();
+    let ledger = ledger();
+    let rows: BTreeSet<&str> = ledger.by_vectors.iter().map(String::as_str).collect();
+    assert_eq!(rows.difference(&covered).collect::<Vec<_>>(), Vec::<&&str>::new());
+    assert!(rows.len() > 40, "{rows:?}");
+}
+
 fn lint_of(vectors: &[(String, Vector)]) -> Vec<String> {
     let vectors: Vec<Vector> = vectors.iter().map(|(_, vector)| vector.clone()).collect();
     let answers: Vec<ExporterAnswer> = answers_on_disk().into_iter().map(|(_, answer)| answer).collect();

@@ -5,6 +5,7 @@ use ekmcheck_suite::{
     dialect::{Dialect, HtuForm},
     play::{Connect, Play, ProofSource, Send, Step, Temper},
     reaction::Class,
+    role::Role,
     transcript::{Reaction, Transcript},
 };
 
@@ -98,6 +99,7 @@ fn classes(transcript: &Transcript) -> Vec<Class> {
 fn nameless() -> Case {
     Case {
         id: "dialect".to_owned(),
+        role: Role::ResourceServer,
         row: String::new(),
         also: Vec::new(),
         title: String::new(),

@@ -24,6 +24,7 @@ use ekmcheck_suite::{
     outcome::{Outcome, Verdict},
     report::Report,
     requirement::Ledger,
+    role::Role,
 };
 use tokio::runtime::Runtime;
 
@@ -53,7 +54,8 @@ fn scenarios() -> &'static Scenarios {
             let stem = path.strip_prefix(&root).unwrap().with_extension("");
             let stem = stem.to_str().unwrap().replace('\\', "/");
             let text = fs::read_to_string(path).unwrap();
-            load::case(&format!("{stem}.json"), &stem, &text, &ledger, &names).unwrap_or_else(|e| panic!("{e}"))
+            load::case(&format!("{stem}.json"), (Role::ResourceServer, &stem), &text, &ledger, &names)
+                .unwrap_or_else(|e| panic!("{e}"))
         });
         Scenarios { cases: cases.collect(), ledger: Arc::new(ledger) }
     });

@@ -12,11 +12,12 @@ use std::time::Instant;
 use ekmcheck_report::{Material, ReportFormat};
 use ekmcheck_suite::{
     ambiguity::Register,
-    case::{Basis, Level, Role, Transport},
+    case::{Basis, Level, Transport},
     inert::inert,
     outcome::{Outcome, RequirementVerdict, Verdict},
     report::{Cost, Report},
     requirement::Ledger,
+    role::Role,
     transcript::{Answer, Event, Exchanged, Reaction, Transcript},
 };
 use html5gum::{Token, Tokenizer};

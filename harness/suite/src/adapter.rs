@@ -13,6 +13,7 @@ use serde_json::Value;
 use crate::{
     case::{Case, Expect, Refused, Transport},
     inert::{bounded, inert},
+    role::Role,
     vector::{Inputs, Vector, Verdict, Window},
 };
 
@@ -168,6 +169,7 @@ pub fn as_case(vector: &Vector) -> Case {
     let refused = || Refused { check: vector.expect.check.clone(), ..Refused::default() };
     Case {
         id: vector.id.clone(),
+        role: Role::Verifier,
         row: String::new(),
         also: Vec::new(),
         title: vector.title.clone(),

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::play::Step;
+use crate::{play::Step, role::Role};
 
 /// How strong a requirement is (RFC 2119).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -27,16 +27,6 @@ pub enum Basis {
     Inherited,
     /// This suite's judgement. Never makes an implementation non-conformant.
     Hardening,
-}
-
-/// The party under test.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Role {
-    /// A resource server; the harness is the client.
-    ResourceServer,
-    /// A library that verifies proofs, given vectors; no file of a case has this role.
-    Verifier,
 }
 
 /// TLS or QUIC, and HTTP, each with its version.
@@ -171,13 +161,21 @@ impl Refused {
 /// The clients of the PKI with keys of which no subject is asked more than of others.
 const OPTIONAL_KEYS: [&str; 4] = ["p384", "p521", "ed25519", "rsa2048"];
 
+/// The role of a case until its folder is known.
+fn unplaced() -> Role {
+    Role::ResourceServer
+}
+
 /// One case. Either `alter` with `expect`, which is played warm (good, bad, good on one connection) and cold (bad, good
 /// on a fresh one), or `play`, a story of its own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Case {
-    /// `rs.` and the path of the file below its role's folder, with dots; never a number.
+    /// The prefix of its role (`rs.`) and the path of the file below the role's folder, with dots; never a number.
     pub id: String,
+    /// The role under test: that of the folder. The file does not say it.
+    #[serde(skip, default = "unplaced")]
+    pub role: Role,
     /// The row of the catalogue that it covers.
     pub row: String,
     /// Other rows that ask for the same play.
@@ -227,12 +225,6 @@ impl Case {
     /// The rows of the catalogue that it covers.
     pub fn rows(&self) -> impl Iterator<Item = &str> {
         std::iter::once(&self.row).chain(&self.also).map(String::as_str)
-    }
-
-    /// The role under test.
-    #[must_use]
-    pub fn role(&self) -> Role {
-        Role::ResourceServer
     }
 
     /// Whether the client's key is one that a right subject may know nothing of: which algorithms it supports is its choice

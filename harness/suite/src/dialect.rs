@@ -107,8 +107,9 @@ pub fn choices(outcomes: &[Outcome]) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::{
-        case::{Basis, Level, Role, Transport},
+        case::{Basis, Level, Transport},
         outcome::Verdict,
+        role::Role,
     };
 
     #[test]

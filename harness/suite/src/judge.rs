@@ -387,7 +387,7 @@ impl Bench<'_> {
             rows: self.case.rows().map(str::to_owned).collect(),
             title: self.case.title.clone(),
             ambiguity: self.case.ambiguity.clone(),
-            role: self.case.role(),
+            role: self.case.role,
             transport,
             verdict,
             level: self.case.level,

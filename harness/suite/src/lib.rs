@@ -26,5 +26,6 @@ pub mod properties;
 pub mod reaction;
 pub mod report;
 pub mod requirement;
+pub mod role;
 pub mod transcript;
 pub mod vector;

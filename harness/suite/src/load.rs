@@ -8,6 +8,7 @@ use crate::{
     case::{Case, Expect, Transport},
     play::{Connect, ProofSource, Send, Step, Wire},
     requirement::Ledger,
+    role::Role,
 };
 
 /// What is wrong with a file.
@@ -61,12 +62,19 @@ pub fn register(file: &str, text: &str) -> Result<Register, LoadFault> {
     serde_json::from_str(text).map_err(|e| of_serde(file, &e))
 }
 
-/// Reads one case. `stem` is the path below the role's folder without `.json`, with slashes.
+/// Reads one case of a role. `stem` is the path below the role's folder without `.json`, with slashes.
 ///
 /// # Errors
 /// The first fault.
-pub fn case(file: &str, stem: &str, text: &str, ledger: &Ledger, names: &Names) -> Result<Case, LoadFault> {
+pub fn case(
+    file: &str,
+    (role, stem): (Role, &str),
+    text: &str,
+    ledger: &Ledger,
+    names: &Names,
+) -> Result<Case, LoadFault> {
     let case: Case = serde_json::from_str(text).map_err(|e| of_serde(file, &e))?;
+    let case = Case { role, ..case };
     check(&case, stem, ledger, names).map_or(Ok(case), |Complaint { about, what, mend }| {
         let (line, column) = place(text, &about);
         Err(LoadFault { file: file.to_owned(), line, column, what: brief::cut(&what, brief::LINE).into_owned(), mend })
@@ -83,7 +91,7 @@ struct Complaint {
 fn check(case: &Case, stem: &str, ledger: &Ledger, names: &Names) -> Option<Complaint> {
     let complain =
         |about: &str, what: String, mend: String| Some(Complaint { about: format!("\"{about}\""), what, mend });
-    let wanted = format!("rs.{}", stem.replace('/', "."));
+    let wanted = format!("{}.{}", case.role.prefix(), stem.replace('/', "."));
     if case.id != wanted {
         let what = format!("the id {:?} does not fit the file's place", case.id);
         return complain("id", what, format!("call it {wanted:?} or move the file"));
@@ -296,7 +304,7 @@ mod tests {
 
     fn load(text: &str) -> Result<Case, LoadFault> {
         let (ledger, names) = setting();
-        case("x/typ/jwt.json", "typ/jwt", text, &ledger, &names)
+        case("x/typ/jwt.json", (Role::ResourceServer, "typ/jwt"), text, &ledger, &names)
     }
 
     const GOOD: &str = r#"{

@@ -3,7 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::case::{Basis, Level, Role, Transport};
+use crate::{
+    case::{Basis, Level, Transport},
+    role::Role,
+};
 
 /// The verdict on a requirement, and the worst of them on a case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]

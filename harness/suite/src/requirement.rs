@@ -1,9 +1,14 @@
 //! The ledger of requirements, and of catalogue rows that no case covers.
 
+use std::collections::BTreeSet;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::case::{Basis, Case, Level, Role};
+use crate::{
+    case::{Basis, Case, Level},
+    role::Role,
+};
 
 /// One normative statement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -55,8 +60,28 @@ pub struct BeyondFaults {
     pub reason: String,
 }
 
-/// The ledger as a file.
+/// Rows of the catalogue that no case covers yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Pending {
+    /// The role whose cases will cover them.
+    pub role: Role,
+    /// The rows.
+    pub rows: Vec<String>,
+}
+
+/// A row of the catalogue about the suite itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OfTheSuite {
+    /// The row.
+    pub row: String,
+    /// What holds the suite to it.
+    pub held_by: String,
+}
+
+/// The ledger as a file.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Ledger {
     /// The statements.
@@ -65,6 +90,15 @@ pub struct Ledger {
     pub rows: Vec<String>,
     /// Rows without a case.
     pub excluded: Vec<Excluded>,
+    /// Rows that are not due yet, by the role that will bring them.
+    #[serde(default)]
+    pub pending: Vec<Pending>,
+    /// Rows that vectors for libraries cover.
+    #[serde(default)]
+    pub by_vectors: Vec<String>,
+    /// Rows about the suite itself.
+    #[serde(default)]
+    pub of_the_suite: Vec<OfTheSuite>,
     /// Rows that the suite reads differently.
     pub readings: Vec<Reading>,
     /// Cases that no faulty server of ours can fail, and why. The self-test holds the list exact.
@@ -77,6 +111,13 @@ impl Ledger {
     #[must_use]
     pub fn requirement(&self, id: &str) -> Option<&Requirement> {
         self.requirements.iter().find(|r| r.id == id)
+    }
+
+    /// Every row of the catalogue that the ledger knows, in the order in which it speaks of them.
+    pub fn all_rows(&self) -> impl Iterator<Item = &str> {
+        let pending = self.pending.iter().flat_map(|p| &p.rows);
+        let rows = self.rows.iter().chain(pending).chain(&self.by_vectors);
+        rows.chain(self.of_the_suite.iter().map(|own| &own.row)).map(String::as_str)
     }
 
     /// What is wrong with ledger and cases together: rows neither covered nor excluded, or both; rows that are not due;
@@ -101,6 +142,15 @@ impl Ledger {
         for row in self.excluded.iter().map(|e| &e.row).chain(self.readings.iter().map(|r| &r.row)) {
             if !self.rows.contains(row) {
                 faults.push(format!("the ledger speaks of row {row} and does not list it"));
+            }
+        }
+        let mut seen = BTreeSet::new();
+        for row in self.all_rows().filter(|row| !seen.insert(*row)) {
+            faults.push(format!("row {row} is in the ledger twice"));
+        }
+        for Pending { role, rows } in &self.pending {
+            for row in rows.iter().filter(|row| Role::of_row(row) != Some(*role)) {
+                faults.push(format!("row {row} is not one of a {}", role.name()));
             }
         }
         for requirement in &self.requirements {

@@ -12,6 +12,7 @@ use ekmcheck_suite::{
     campaign::{Campaign, Weight, times},
     inert::inert,
     report::Style,
+    role::Role,
 };
 
 use super::{read, status};
@@ -55,7 +56,7 @@ pub(super) fn save(directory: &Path, done: &Campaign) -> Option<PathBuf> {
 fn cases(directory: &Path, done: &Campaign) -> Result<(), Trouble> {
     let all = scenarios::all(None)?;
     let root = directory.join("scenarios");
-    let found = root.join(scenarios::ROLE).join(FOUND);
+    let found = root.join(Role::ResourceServer.name()).join(FOUND);
     forget(&found)?;
     if done.findings.is_empty() {
         return Ok(());

@@ -4,8 +4,9 @@
 //! to be refused, wrong proofs around one that is to be accepted. Whoever always says the same fails them.
 
 use crate::{
-    case::{Role, Transport},
+    case::Transport,
     outcome::{Outcome, RequirementVerdict, Verdict},
+    role::Role,
     vector::{self, Vector},
 };
 

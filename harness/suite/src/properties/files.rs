@@ -11,6 +11,7 @@ use crate::{
     load::{self, LoadFault, Names},
     report::Report,
     requirement::Ledger,
+    role::Role,
     vector::Vector,
 };
 
@@ -25,7 +26,7 @@ pub fn files(octets: &[u8]) {
     let Ok(text) = str::from_utf8(text) else { return };
     match kind % KINDS {
         0 => {
-            let read = load::case("case.json", "typ/jwt", text, &ledger(), &names());
+            let read = load::case("case.json", (Role::ResourceServer, "typ/jwt"), text, &ledger(), &names());
             placed(text, read.as_ref().err());
             if let Ok(case) = &read {
                 // What the player and the judge ask of every case.
@@ -84,9 +85,7 @@ fn again<T: Serialize + DeserializeOwned>(read: Option<&T>, text: &str) {
 }
 
 fn ledger() -> Ledger {
-    let nothing =
-        Ledger { requirements: vec![], rows: vec![], excluded: vec![], readings: vec![], beyond_faults: vec![] };
-    load::ledger("requirements.json", LEDGER).unwrap_or(nothing)
+    load::ledger("requirements.json", LEDGER).unwrap_or_default()
 }
 
 fn names() -> Names {
