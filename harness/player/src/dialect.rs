@@ -3,7 +3,7 @@
 use ekmcheck_suite::{
     case::{Basis, Case, Expect, Level, PerRequestClaim, Transport},
     dialect::{Dialect, HtuForm},
-    play::{Connect, Play, ProofSource, Send, Step, Temper},
+    play::{Close, Connect, How, Play, ProofSource, Send, Step, Temper},
     reaction::Class,
     role::Role,
     transcript::{Reaction, Transcript},
@@ -48,8 +48,8 @@ pub(crate) async fn find(world: &World, subject: &Subject, transport: Transport,
     let first = play(world, subject, transport, bounds.clone(), vec![send(&[], None)]).await;
     match first.first() {
         Some(Class::Accepted) => {
-            let forms = [send(&[PerRequestClaim::Htu], None), send(&[PerRequestClaim::Htu], Some(ABSOLUTE))];
-            let forms = play(world, subject, transport, bounds, forms.to_vec()).await;
+            let forms = vec![send(&[PerRequestClaim::Htu], None), send(&[PerRequestClaim::Htu], Some(ABSOLUTE))];
+            let forms = play(world, subject, transport, bounds, forms).await;
             Some(Dialect { htu: form(&forms), demanded: Vec::new() })
         }
         Some(Class::RefusedOtherwise) => {
@@ -80,10 +80,17 @@ fn send(claims: &[PerRequestClaim], alter: Option<&str>) -> Send {
     }
 }
 
-/// What came of these requests, in order. One that is not answered in time ends it.
+/// What came of these requests, in order, each with a token of its own on a connection of its own: what a server remembers of
+/// one must not speak of the other. One that is not answered in time ends it.
 async fn play(world: &World, subject: &Subject, transport: Transport, bounds: Bounds, sends: Vec<Send>) -> Vec<Class> {
-    let connect = Step::Connect(Connect { name: "it".to_owned(), ..Connect::default() });
-    let steps = std::iter::once(connect).chain(sends.into_iter().map(|send| Step::Send(Box::new(send)))).collect();
+    let apart = |(number, send): (usize, Send)| {
+        let name = format!("connection {number}");
+        let connect = Connect { name: name.clone(), ..Connect::default() };
+        let close = Close { connection: name.clone(), how: How::CloseNotify };
+        let send = Send { on: name, token: Some(format!("token {number}")), ..send };
+        [Step::Connect(connect), Step::Send(Box::new(send)), Step::Close(close)]
+    };
+    let steps = sends.into_iter().enumerate().flat_map(apart).collect();
     let play = Play { temper: Temper::Story, steps };
     let Ok(started) = subject.start(world, play.transports(transport), play.places()).await else { return Vec::new() };
     let (transcript, _) = actor::play(world, &started, &nameless(), transport, &play, bounds).await;

@@ -201,6 +201,21 @@ fn a_fault_is_not_caught_by_cases_about_other_things() {
     assert_eq!(blames(fault.name, &report), Vec::<String>::new());
 }
 
+/// What a server remembers of one form of `htu` must not pass for its opinion of the other.
+#[test]
+fn a_server_that_keeps_a_token_to_its_first_proof_has_no_dialect() {
+    let (world, runtime) = (world(), Runtime::new().unwrap());
+    let cases: Vec<Case> = scenarios().cases.iter().filter(|c| c.id == "rs.accept.valid").cloned().collect();
+    for name in ["one-proof-a-token", "one-token-a-connection"] {
+        let fault = faults().find(|f| f.name == name).unwrap();
+        let (report, _) = play(&world, &runtime, Subject::Fault(fault), cases.clone(), 0);
+        assert!(report.dialect.is_usual(), "{name}: {}", report.dialect.words());
+    }
+    let variation = variations().find(|v| v.name == "htu-is-a-path").unwrap();
+    let (report, _) = play(&world, &runtime, Subject::Variation(variation), cases, 0);
+    assert_eq!(report.dialect.words(), "htu is a path (A-01)");
+}
+
 /// `selftest` leaves out what a fault cannot touch: it must come to what the reference comes to.
 #[test]
 fn where_the_reference_refuses_nothing_by_its_check_a_fault_does_the_same() {

@@ -45,9 +45,11 @@ const WIRE: [&str; 6] =
 /// Judges a case by the transcripts of all its plays on one transport.
 #[must_use]
 pub fn judge(case: &Case, ledger: &Ledger, transport: Transport, transcripts: &[Transcript]) -> Outcome {
+    let controls = transcripts.iter().flat_map(Transcript::exchanges).filter(|exchanged| exchanged.control);
     let mut bench = Bench {
         case,
         ledger,
+        key_is_known: controls.into_iter().any(|control| is_accepted(&control.reaction)),
         found: BTreeMap::new(),
         evidence: Vec::new(),
         against: BTreeMap::new(),
@@ -69,6 +71,8 @@ pub fn judge(case: &Case, ledger: &Ledger, transport: Transport, transcripts: &[
 struct Bench<'a> {
     case: &'a Case,
     ledger: &'a Ledger,
+    /// A control was accepted in some play.
+    key_is_known: bool,
     found: BTreeMap<String, (Verdict, String)>,
     /// What shows that all is as required.
     evidence: Vec<Evidence>,
@@ -154,7 +158,7 @@ impl Bench<'_> {
             convicted |= matches!(exchanged.expect, Expect::Refused(_)) && is_accepted(&exchanged.reaction);
         }
         match controls_failed.first() {
-            Some(reason) if self.key_is_unknown(transcript) => {
+            Some(reason) if self.key_is_unknown() => {
                 self.own(Verdict::NotTestable, format!("{}; {reason}", words::optional_key(self.case)));
             }
             // What was accepted though it must be refused is a finding whatever else happened.
@@ -181,9 +185,9 @@ impl Bench<'_> {
         }
     }
 
-    /// Whether the subject shows no sign of support for the client's key, where that is its choice.
-    fn key_is_unknown(&self, transcript: &Transcript) -> bool {
-        self.case.key_is_optional() && !transcript.exchanges().any(|e| e.control && is_accepted(&e.reaction))
+    /// Whether the subject shows no sign of support for the client's key in any play, where that is its choice.
+    fn key_is_unknown(&self) -> bool {
+        self.case.key_is_optional() && !self.key_is_known
     }
 
     /// No control is needed: a subject that refuses every ClientHello breaks off the play.

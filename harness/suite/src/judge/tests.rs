@@ -157,6 +157,25 @@ fn a_key_that_the_subject_does_not_know_is_no_finding() {
 }
 
 #[test]
+fn a_key_that_was_accepted_in_one_play_is_known_in_the_other() {
+    let with_key = Case { client: Some("p521".to_owned()), ..case() };
+    let play = |temper, controls: [u16; 2]| {
+        let events = vec![
+            sent(true, Expect::Accepted, controls[0], "", "a"),
+            sent(false, case().expect.unwrap(), 401, INVALID, "none"),
+            sent(true, Expect::Accepted, controls[1], "", "a"),
+        ];
+        Transcript { case: case().id, transport: Transport::Tls12H1, temper, events }
+    };
+    let judged = |warm, cold| {
+        let plays = [play(Temper::Warm, warm), play(Temper::Cold, cold)];
+        judge(&with_key, &ledger(), Transport::Tls12H1, &plays).verdict
+    };
+    assert_eq!(judged([401, 401], [401, 401]), Verdict::NotTestable);
+    assert_eq!(judged([200, 200], [401, 401]), Verdict::Inconclusive, "a control failed that had been right");
+}
+
+#[test]
 fn a_server_that_refuses_everything_passes_nothing() {
     assert_eq!(judged(&case(), 401, (401, INVALID), 401).verdict, Verdict::Inconclusive);
     assert_eq!(judged(&case(), 200, (401, INVALID), 500).verdict, Verdict::Inconclusive);

@@ -104,6 +104,6 @@ pub(super) fn broken(verdict: &RequirementVerdict) -> String {
 pub(super) fn optional_key(case: &Case) -> String {
     let client = case.client.as_deref().unwrap_or_default();
     format!(
-        "which keys a subject supports is its choice (A-09), and no request with a {client} certificate was accepted"
+        "which keys a subject supports is its choice (A-09), and no control with a {client} certificate was accepted"
     )
 }
