@@ -110,3 +110,37 @@ async fn a_server_may_go_on_without_a_certificate() {
         assert_eq!(running.closed().await, addr);
     }
 }
+
+/// In TLS 1.3 a client is through with the handshake before the server has seen its certificate: the refusal may come at any moment
+/// after that, and each request must come to an end by it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_behind_the_handshake_ends_every_request() {
+    let pki = Pki::new();
+    let running = running(&pki, Habit::Right).await;
+    let addr = running.server.addr();
+    for alpn in [Alpn::Http1, Alpn::Http2] {
+        let stranger = Pki::new().identity("client", 2027);
+        let settings = ClientSettings { identity: Some(stranger), ..pki.client(Version::Tls13, alpn) };
+        let tls = ClientTls::prepare(settings).unwrap();
+        let tries = (0..500_u32).map(|number| {
+            let tls = Arc::clone(&tls);
+            tokio::spawn(async move {
+                let options = ConnectOptions { timeout: LIMIT, ..ConnectOptions::default() };
+                match connect(&tls, addr, "localhost", options).await {
+                    Ok(mut connection) => {
+                        // At another moment each time.
+                        for _ in 0..number % 97 {
+                            tokio::task::yield_now().await;
+                        }
+                        connection.send(get("/")).await.unwrap_err()
+                    }
+                    Err(error) => error,
+                }
+            })
+        });
+        for refused in tries.collect::<Vec<_>>() {
+            let error = refused.await.unwrap();
+            assert!(!matches!(error, WireError::Timeout(_)), "{alpn:?}: {error:?}");
+        }
+    }
+}

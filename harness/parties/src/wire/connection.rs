@@ -12,7 +12,7 @@ use hyper::rt::Executor;
 use hyper_util::rt::TokioIo;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::Boxed;
 use super::client::ConnectOptions;
@@ -58,7 +58,12 @@ where
 pub struct Sender {
     over: Over,
     limit: Duration,
+    /// Closes when this side has closed the socket.
+    gone: Option<watch::Receiver<()>>,
 }
+
+/// How long what came before the end of a connection may take to be read after it.
+const LOST: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Debug)]
 enum Over {
@@ -113,7 +118,33 @@ impl Sender {
                 Over::Quic(requests) => requests.exchange(express(request, Alpn::Http3, ready)?).await,
             }
         };
-        Box::pin(async move { timeout(self.limit, exchange).await.map_err(|_| WireError::Timeout(Stage::Answer))? })
+        let either = async move {
+            tokio::select! {
+                biased;
+                done = exchange => done,
+                error = self.lost() => Err(error),
+            }
+        };
+        Box::pin(async move { timeout(self.limit, either).await.map_err(|_| WireError::Timeout(Stage::Answer))? })
+    }
+
+    /// Why a request that hyper took will never be answered. One that is handed over in the very moment in which the
+    /// connection ends is left in hyper's channel at times: nobody takes it, and nobody is told.
+    async fn lost(&self) -> WireError {
+        let (Some(gone), Over::Http1(_, control) | Over::Http2(_, control)) = (&self.gone, &self.over) else {
+            return std::future::pending().await;
+        };
+        let mut gone = gone.clone();
+        while gone.changed().await.is_ok() {}
+        sleep(LOST).await;
+        let text = "the connection ended before the request went out".to_owned();
+        match (&self.over, control.unanswered(text)) {
+            // Over HTTP/2 it cannot be told from what has come whether it was for this request.
+            (Over::Http2(..), WireError::Http(why)) => {
+                WireError::NotProcessed { why, ended: true, reset: control.was_reset() }
+            }
+            (_, error) => error,
+        }
     }
 
     /// Writes all of `requests` and then reads as many answers, which come in the order of the requests. Only a connection
@@ -262,13 +293,13 @@ impl Connection {
             tasks.spawn(async move { drop(connection.await) });
             Over::Http1(Arc::new(tokio::sync::Mutex::new(sender)), control.clone())
         };
-        let sender = Sender { over, limit: options.timeout };
+        let sender = Sender { over, limit: options.timeout, gone: Some(gone.clone()) };
         Ok(Self { established, early, sender, rekeyer, link: Link::Stream { local_addr, control, tasks, gone } })
     }
 
     pub(super) fn of_quic(connected: quic::Connected, options: &ConnectOptions) -> Self {
         let quic::Connected { established, link, requests, phases } = connected;
-        let sender = Sender { over: Over::Quic(requests), limit: options.timeout };
+        let sender = Sender { over: Over::Quic(requests), limit: options.timeout, gone: None };
         Self { established, early: false, sender, rekeyer: Rekeyer::of_quic(phases), link: Link::Quic(link) }
     }
 
