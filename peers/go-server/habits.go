@@ -17,7 +17,7 @@ var habits = []string{
 	"closes-after-each-refusal", // ends the connection after each refusal
 	"hundred-requests",          // ends a connection after its hundredth request
 	"thousand-requests",         // ends a connection after its thousandth request
-	"ends-before-an-answer",     // ends the connection, or the stream, at every 23rd request instead of answering
+	"ends-before-an-answer",     // ends the connection at every 23rd request instead of answering, in HTTP/1.1
 	"brake-on-refusals",         // 429 with Retry-After when 60 requests were refused within a second
 	"busy-now-and-then",         // 503 with Retry-After at every 211th request
 	"two-bearer-challenges",     // a Bearer challenge of another realm before its own, in one field
@@ -98,7 +98,7 @@ func (h habitual) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		onConnection = c.requests.Add(1)
 	}
 	switch known := []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT"}; {
-	case has("ends-before-an-answer") && all%23 == 0:
+	case has("ends-before-an-answer") && r.ProtoMajor == 1 && all%23 == 0:
 		panic(http.ErrAbortHandler)
 	case has("busy-now-and-then") && all%211 == 0, has("brake-on-refusals") && h.refusedLately() >= 60:
 		w.Header().Set("Retry-After", "1")

@@ -7,7 +7,7 @@ export const HABITS = {
   'hundred-requests': 'ends a connection after its hundredth request',
   'thousand-requests': 'ends a connection after its thousandth request',
   'closes-without-notify': 'ends the socket after each answer, without a word of TLS',
-  'ends-before-an-answer': 'ends the connection, or the stream, at every 23rd request instead of answering',
+  'ends-before-an-answer': 'ends the connection at every 23rd request instead of answering; says in HTTP/2 that it has not processed it',
   'brake-on-refusals': '429 with Retry-After when 60 requests were refused within a second',
   'busy-now-and-then': '503 with Retry-After at every 211th request',
   'three-challenges': 'two other schemes before Bearer, in one field',
@@ -24,6 +24,7 @@ export const HABITS = {
   'ipv4': 'is called by its IPv4 address',
 };
 
+const REFUSED = 7; // REFUSED_STREAM: not processed (RFC 9113 section 8.7)
 const KNOWN = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'CONNECT'];
 let all = 0;
 let refusals = [];
@@ -46,7 +47,7 @@ async function around(habit, serve, request, response) {
   connection.requests = (connection.requests ?? 0) + 1;
   const now = Date.now();
   refusals = refusals.filter((at) => at > now - 1000);
-  if (has('ends-before-an-answer') && all % 23 === 0) return request.stream ? request.stream.close(2) : request.socket.destroy();
+  if (has('ends-before-an-answer') && all % 23 === 0) return request.stream ? request.stream.close(REFUSED) : request.socket.destroy();
   const brake = has('brake-on-refusals') && refusals.length >= 60;
   if (brake || (has('busy-now-and-then') && all % 211 === 0)) {
     response.writeHead(brake ? 429 : 503, { 'retry-after': '1' });
