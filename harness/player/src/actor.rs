@@ -262,9 +262,7 @@ impl<'a> Actor<'a> {
                 )));
             }
             // A session need not be resumed, whatever a server says to the attempt.
-            Err(error @ (WireError::Handshake { .. } | WireError::Refused { .. }))
-                if connect.resume.is_some() || connect.early_data =>
-            {
+            Err(error @ (WireError::Handshake { .. } | WireError::Refused { .. })) if connect.resume.is_some() => {
                 return Err(Stop::NotTestable(format!("the subject did not resume the session: {error}")));
             }
             Err(error) => {

@@ -24,7 +24,16 @@ pub(crate) fn ekm_of(proof: &str) -> Option<String> {
 
 /// The `ekm` claim, where the proof can be read as far as that. A secret: no transcript has it.
 pub(crate) fn ekm_text(proof: &str) -> Option<String> {
+    claim(proof, "ekm")
+}
+
+/// The `jti` claim, likewise.
+pub(crate) fn jti_of(proof: &str) -> Option<String> {
+    claim(proof, "jti")
+}
+
+fn claim(proof: &str, name: &str) -> Option<String> {
     let payload = base64url::decode(proof.split('.').nth(1)?).ok()?;
     let claims: serde_json::Value = serde_json::from_slice(&payload).ok()?;
-    claims.get("ekm")?.as_str().map(str::to_owned)
+    claims.get(name)?.as_str().map(str::to_owned)
 }

@@ -13,8 +13,8 @@ use ekmcheck_suite::{
     transcript::{Again, Event, Reaction},
 };
 
-use super::{Actor, Stop};
-use crate::dialect::ABSOLUTE;
+use super::{Actor, Ready, Stop};
+use crate::{dialect::ABSOLUTE, fingerprint::jti_of};
 
 /// How often a request goes out again whose connection ended before any of an answer came (RFC 9110 section 9.2.2; a subject that
 /// ends each connection may do so just when the next request is on its way); and one of which the subject said that it did not
@@ -33,6 +33,32 @@ pub(super) struct Tries {
     unavailable: u32,
     late: u32,
     waited: u64,
+    /// The `jti` of requests that went out on connections which ended before an answer.
+    lost: Vec<String>,
+}
+
+impl Tries {
+    /// Takes note of a request that goes out again; if its connection ended, the subject may have processed it all the same.
+    pub(super) fn again(&mut self, ready: &Ready, ended: bool) {
+        self.lost.extend(jti(ready).filter(|_| ended));
+    }
+
+    /// Whether what came of the last try counts. A proof with a `jti` makes a request that must not be processed twice (RFC 9110
+    /// section 9.2.2): a refusal of the second may be due to the first.
+    pub(super) fn counts(&self, send: &Send, ready: &Ready, reaction: &Reaction) -> Result<(), Stop> {
+        let refused = matches!(Class::of(reaction, refused(send)), Class::Refused | Class::RefusedOtherwise);
+        let may_be_accepted = matches!(send.expect, Expect::Accepted | Expect::Observed);
+        match jti(ready).is_some_and(|jti| self.lost.contains(&jti)) && refused && may_be_accepted {
+            true => Err(Stop::NotTestable(
+                "the subject ended the connection before it answered, and may have used the jti up".to_owned(),
+            )),
+            false => Ok(()),
+        }
+    }
+}
+
+fn jti(ready: &Ready) -> Option<String> {
+    jti_of(ready.proof_sent.as_deref()?)
 }
 
 /// How refusals of the request look, if one is expected.

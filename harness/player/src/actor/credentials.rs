@@ -76,6 +76,11 @@ impl Credentials {
         self.proofs.contains_key(&(connection, token_name(send.token.as_deref(), None)))
     }
 
+    /// Has another proof made for the next request like this one.
+    pub(super) fn forget_proof(&mut self, connection: usize, send: &Send) {
+        self.proofs.remove(&(connection, token_name(send.token.as_deref(), None)));
+    }
+
     /// Takes a token that somebody else made.
     pub(super) fn take(&mut self, name: &str, token: String) {
         self.tokens.insert((name.to_owned(), None), token);

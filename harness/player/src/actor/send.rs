@@ -17,8 +17,10 @@ impl Actor<'_> {
             }
             let (ready, reaction, ended, check) = self.attempt(send).await?;
             if self.goes_again(send, &reaction, ended, &mut tries).await? {
+                tries.again(&ready, ended);
                 continue;
             }
+            tries.counts(send, &ready, &reaction)?;
             let connection = self.link(&send.on)?.number;
             let twin = self.twin(send, &reaction).await;
             self.record(index, send, &ready, connection, Seen { reaction, check, twin });

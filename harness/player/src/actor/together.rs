@@ -25,9 +25,11 @@ impl Actor<'_> {
             for (send, ready, reaction, ended) in &mut answered {
                 let mut tries = Tries::default();
                 while self.goes_again(send, reaction, *ended, &mut tries).await? {
+                    tries.again(ready, *ended);
                     self.ensure_open(send).await?;
                     (*ready, *reaction, *ended, _) = self.attempt(send).await?;
                 }
+                tries.counts(send, ready, reaction)?;
             }
         }
         for (send, ready, reaction, _) in answered {
@@ -39,7 +41,7 @@ impl Actor<'_> {
         Ok(())
     }
 
-    /// A race in which not all requests were processed is run once more, with all of them. Who wins is chance, and no part of
+    /// A race in which not all requests were processed is run once more, with all of them and a new proof. Who wins is chance, and no part of
     /// what is written down.
     async fn race_again<'s>(
         &mut self,
@@ -58,6 +60,9 @@ impl Actor<'_> {
             }
             for send in sends {
                 self.ensure_open(send).await?;
+                // One of them may have been processed: what may be used once is used up.
+                let connection = self.link(&send.on)?.number;
+                self.credentials.forget_proof(connection, send);
             }
             answered = self.at_once(sends).await?;
         }

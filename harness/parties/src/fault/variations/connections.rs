@@ -87,6 +87,16 @@ pub(super) const TABLE: &[Variation] = &[
         bends: &[Bend::AnswersFirst(|so_far, _| (so_far.on_all % 5 == 0).then(|| none(Instead::Rejection)))],
     },
     Variation {
+        name: "rejects-every-third-stream",
+        does: "says of every third request that it has not processed it (REFUSED_STREAM)",
+        bends: &[Bend::AnswersFirst(|so_far, _| (so_far.on_all % 3 == 0).then(|| none(Instead::Rejection)))],
+    },
+    Variation {
+        name: "ends-in-place-of-an-answer",
+        does: "processes every third request and ends the connection instead of answering",
+        bends: &[Bend::Amends(|so_far, _, answer| if so_far.on_all % 3 == 0 { none(Instead::End) } else { answer })],
+    },
+    Variation {
         name: "one-stream-at-a-time",
         does: "allows one stream at a time on HTTP/2 and HTTP/3",
         bends: &[Bend::Handshakes(Habit::OneStream)],
