@@ -146,8 +146,12 @@ fn clock(ahead: i64) -> Finding {
 /// A right request: accepted, or the reason why nothing else would mean anything. With it, whether the proof was refused.
 async fn first_request(patient: &Patient, transport: Transport, id: &str) -> (Finding, bool) {
     let name = transport.name();
-    let Some(transcript) = play(patient, id, transport).await else {
-        return (trouble(format!("{name}: nothing came of the case {id}"), "use the embedded cases"), false);
+    let transcript = match play(patient, id, transport).await {
+        Ok(transcript) => transcript,
+        Err(None) => return (trouble(format!("{name}: there is no case {id}"), "use the embedded cases"), false),
+        Err(Some(why)) => {
+            return (trouble(format!("{name}: {why}"), "nothing is played before that is settled"), false);
+        }
     };
     let failed = transcript.events.iter().find_map(|e| match e {
         Event::Broken(why) | Event::NotTestable(why) => Some(why.as_str()),
@@ -229,7 +233,7 @@ async fn refused(patient: &Patient, transport: Transport, answer: &Answer) -> Fi
 /// The mistake with the exporter that the subject makes, if a proof made just so is accepted.
 async fn mistake(patient: &Patient, transport: Transport) -> Option<&'static str> {
     for (id, mistake) in MISTAKES {
-        let Some(transcript) = play(patient, id, transport).await else { continue };
+        let Ok(transcript) = play(patient, id, transport).await else { continue };
         let accepted = |e: &Exchanged| !e.control && e.alteration.is_some() && is_accepted(&e.reaction);
         if transcript.exchanges().any(accepted) {
             return Some(mistake);
@@ -239,7 +243,7 @@ async fn mistake(patient: &Patient, transport: Transport) -> Option<&'static str
 }
 
 async fn certificate_demanded(patient: &Patient, transport: Transport) -> Option<Finding> {
-    let transcript = play(patient, "rs.handshake.no-certificate", transport).await?;
+    let transcript = play(patient, "rs.handshake.no-certificate", transport).await.ok()?;
     let without = transcript.exchanges().find(|e| !e.control)?;
     Some(match &without.reaction {
         Reaction::Nothing(_) | Reaction::Hung(_) | Reaction::NotProcessed(_) => {
@@ -264,13 +268,13 @@ async fn resumption(patient: &Patient, works: &[Transport]) -> Vec<Finding> {
         ("rs.transport.resumed-new-proof-tls12", Transport::Tls12H1),
     ];
     for (id, transport) in cases.into_iter().filter(|(_, t)| works.contains(t)) {
-        let Some(transcript) = play(patient, id, transport).await else { continue };
+        let Ok(transcript) = play(patient, id, transport).await else { continue };
         let off = transcript.events.iter().any(|e| matches!(e, Event::NotTestable(_)));
         let what = format!("{}: sessions are {}", transport.name(), if off { "not resumed" } else { "resumed" });
         findings.push(Finding { weight: Weight::Note, what, hint: String::new() });
     }
     if works.contains(&Transport::Tls13H1)
-        && let Some(transcript) = play(patient, "rs.handshake.early-data-with-the-last-proof", Transport::Tls13H1).await
+        && let Ok(transcript) = play(patient, "rs.handshake.early-data-with-the-last-proof", Transport::Tls13H1).await
     {
         let on = transcript.connections().any(|c| c.early_data);
         let what = format!("0-RTT is {}", if on { "on" } else { "off" });
@@ -282,9 +286,9 @@ async fn resumption(patient: &Patient, works: &[Transport]) -> Vec<Finding> {
     findings
 }
 
-/// The cold or only way through a case.
-async fn play(patient: &Patient, id: &str, transport: Transport) -> Option<Transcript> {
-    let case = patient.cases.iter().find(|c| c.id == id)?.clone();
+/// The cold or only way through a case; or why it was not played, `None` if there is no such case.
+async fn play(patient: &Patient, id: &str, transport: Transport) -> Result<Transcript, Option<String>> {
+    let case = patient.cases.iter().find(|c| c.id == id).ok_or(None)?.clone();
     let plan = Plan {
         subject: patient.subject.clone(),
         cases: Arc::new(vec![Case { transports: None, ..case }]),
@@ -296,8 +300,9 @@ async fn play(patient: &Patient, id: &str, transport: Transport) -> Option<Trans
         rounds: 1,
         measure_floor: false,
     };
-    let (_, played): (_, Vec<Played>) = run(patient.world.clone(), plan, |_| {}, std::future::pending()).await;
-    played.into_iter().next()?.transcripts.pop()
+    let (report, played): (_, Vec<Played>) = run(patient.world.clone(), plan, |_| {}, std::future::pending()).await;
+    let transcript = played.into_iter().next().and_then(|mut played| played.transcripts.pop());
+    transcript.ok_or(report.unfinished)
 }
 
 fn is_accepted(reaction: &Reaction) -> bool {

@@ -19,6 +19,8 @@ use crate::{
 
 static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../scenarios");
 
+/// The roles whose cases can be played. One of another role would be played as if it were of these.
+const PLAYED: [Role; 1] = [Role::ResourceServer];
 /// The file of the ledger.
 pub(crate) const LEDGER: &str = "requirements.json";
 /// The file of the ambiguities.
@@ -65,9 +67,9 @@ pub(crate) fn all(directory: Option<&Path>) -> Result<Scenarios, Trouble> {
             // A case that is silently not played would look like one that passes.
             if path.ends_with(".json") && ![LEDGER, REGISTER].contains(&path.as_str()) && !path.starts_with("schema/") {
                 faults.push(format!(
-                    "{}: not in the folder of a role\n  mend: move it to one of {}",
+                    "{}: not in the folder of a role whose cases can be played\n  mend: move it to {}",
                     located(directory, path),
-                    Role::ALL.map(|role| format!("{}/", role.name())).join(", ")
+                    PLAYED.map(|role| format!("{}/", role.name())).join(" or ")
                 ));
             }
             continue;
@@ -87,7 +89,8 @@ pub(crate) fn all(directory: Option<&Path>) -> Result<Scenarios, Trouble> {
 /// The role of a case by the folder of its file, and the path below that.
 fn placed(path: &str) -> Option<(Role, &str)> {
     let (folder, below) = path.split_once('/')?;
-    Some((Role::of_folder(folder)?, below.strip_suffix(".json")?))
+    let role = Role::of_folder(folder).filter(|role| PLAYED.contains(role))?;
+    Some((role, below.strip_suffix(".json")?))
 }
 
 /// The cases that the patterns select; all if there is none.

@@ -377,8 +377,11 @@ fn a_broken_case_file_is_named_with_line_and_mend() {
     // A case in no role's folder would silently not be played.
     fs::create_dir(folder.join("resource-sever")).unwrap();
     fs::rename(path("jwt.json"), folder.join("resource-sever/jwt.json")).unwrap();
-    run().ends_with(2).says(&["resource-sever/jwt.json", "mend: move it to one of resource-server/, client/"]);
-    fs::remove_dir_all(folder.join("resource-sever")).unwrap();
+    run().ends_with(2).says(&["resource-sever/jwt.json", "mend: move it to resource-server/"]);
+    // One of a role that nobody plays yet would be played as a resource server's.
+    fs::rename(folder.join("resource-sever"), folder.join("client")).unwrap();
+    run().ends_with(2).says(&["client/jwt.json", "whose cases can be played"]);
+    fs::remove_dir_all(folder.join("client")).unwrap();
     fs::write(folder.join("requirements.json"), "{\n  \"requirements\": 7}").unwrap();
     run().ends_with(2).says(&["requirements.json:2:", "mend:"]);
     fs::remove_file(folder.join("requirements.json")).unwrap();

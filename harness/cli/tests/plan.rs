@@ -178,6 +178,11 @@ fn a_dialect_that_is_claimed_must_be_the_one_that_is_spoken() {
         assert_eq!(done.status.code(), status, "{claim}: {out}");
         assert!(out.contains(said), "{claim}: {out}");
     }
+    fs::write(&plan, format!("{text_of}[dialect]\nhtu = \"absolute\"\n")).unwrap();
+    let done = scratch.ekmcheck(&["doctor"], &plan);
+    let out = text(&done.stdout);
+    assert_eq!(done.status.code(), Some(2), "{out}");
+    assert!(out.contains("trouble  tls13-h1: the plan says under [dialect] that htu is an absolute URI"), "{out}");
 }
 
 #[test]

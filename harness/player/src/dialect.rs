@@ -26,7 +26,7 @@ pub(crate) const ABSOLUTE: &str = "htu-absolute";
 /// Where the two differ, a sentence about it.
 pub(crate) fn settled(claimed: Option<&Dialect>, found: Option<Dialect>) -> Result<Dialect, String> {
     match (claimed, found) {
-        (Some(claimed), Some(found)) if *claimed != found => Err(format!(
+        (Some(claimed), Some(found)) if !same(claimed, &found) => Err(format!(
             "the plan says under [dialect] that {}, and the subject shows that {}; correct the plan or leave [dialect] out",
             in_words(claimed),
             in_words(&found)
@@ -34,6 +34,11 @@ pub(crate) fn settled(claimed: Option<&Dialect>, found: Option<Dialect>) -> Resu
         (Some(claimed), _) => Ok(claimed.clone()),
         (None, found) => Ok(found.unwrap_or_default()),
     }
+}
+
+fn same(one: &Dialect, other: &Dialect) -> bool {
+    let demands = |one: &Dialect, other: &Dialect| one.demanded.iter().all(|claim| other.demanded.contains(claim));
+    one.htu == other.htu && demands(one, other) && demands(other, one)
 }
 
 fn in_words(dialect: &Dialect) -> String {
@@ -53,13 +58,42 @@ pub(crate) async fn find(world: &World, subject: &Subject, transport: Transport,
             Some(Dialect { htu: form(&forms), demanded: Vec::new() })
         }
         Some(Class::RefusedOtherwise) => {
-            let forms =
-                play(world, subject, transport, bounds, vec![send(&ALL, None), send(&ALL, Some(ABSOLUTE))]).await;
-            let accepted = forms.contains(&Class::Accepted);
-            accepted.then(|| Dialect { htu: form(&forms), demanded: ALL.to_vec() })
+            let forms = vec![send(&ALL, None), send(&ALL, Some(ABSOLUTE))];
+            let forms = play(world, subject, transport, bounds.clone(), forms).await;
+            if !forms.contains(&Class::Accepted) {
+                return None;
+            }
+            let htu = form(&forms);
+            let demanded = demanded(world, subject, transport, bounds, htu).await;
+            Some(Dialect { htu, demanded })
         }
         // It is not there, or not well; whoever looks further finds out why.
         _ => None,
+    }
+}
+
+/// The claims without which a request is refused; all where that does not add up.
+async fn demanded(
+    world: &World,
+    subject: &Subject,
+    transport: Transport,
+    bounds: Bounds,
+    htu: HtuForm,
+) -> Vec<PerRequestClaim> {
+    let right = |claims: &[PerRequestClaim]| {
+        let absolute = htu == HtuForm::Absolute && claims.contains(&PerRequestClaim::Htu);
+        send(claims, Some(ABSOLUTE).filter(|_| absolute))
+    };
+    let without = |left: PerRequestClaim| ALL.into_iter().filter(|claim| *claim != left).collect::<Vec<_>>();
+    let sends = ALL.map(|claim| right(&without(claim))).to_vec();
+    // What one request has used up must not speak of the next.
+    let apart = |by: u64| Bounds { unique: bounds.unique + by, ..bounds.clone() };
+    let refused = play(world, subject, transport, apart(1 << 10), sends).await;
+    let demanded: Vec<_> =
+        ALL.into_iter().zip(refused).filter(|(_, class)| *class != Class::Accepted).map(|(claim, _)| claim).collect();
+    match play(world, subject, transport, apart(1 << 11), vec![right(&demanded)]).await.as_slice() {
+        [Class::Accepted] => demanded,
+        _ => ALL.to_vec(),
     }
 }
 

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 
 use ekmcheck_binding::steps::ByTheDraft;
 use ekmcheck_parties::{
-    fault::{Bent, Setup},
+    fault::Setup,
     resource::Behaviour,
     tokens::Introspection,
     wire::{self, Server, WireError},
@@ -88,15 +88,16 @@ async fn served(
     introspection: &Introspection,
     ports: Ports,
 ) -> Result<Serving, String> {
-    let bent = match subject {
-        Subject::Reference => return start(world, ByTheDraft, Setup::default(), introspection, ports).await,
-        Subject::Fault(fault) => Bent::fault(fault),
-        Subject::Pair(one, other) => Bent::both(one, other),
-        Subject::Variation(variation) => Bent::variation(variation),
-        Subject::Network(target) => return Err(format!("{} runs already", target.name)),
-    };
-    let setup = bent.setup();
-    start(world, bent, setup, introspection, ports).await
+    if let Subject::Network(target) = subject {
+        return Err(format!("{} runs already", target.name));
+    }
+    match subject.bent() {
+        None => start(world, ByTheDraft, Setup::default(), introspection, ports).await,
+        Some(bent) => {
+            let setup = bent.setup();
+            start(world, bent, setup, introspection, ports).await
+        }
+    }
 }
 
 async fn start<B: Behaviour>(

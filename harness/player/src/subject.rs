@@ -87,13 +87,13 @@ impl Subject {
         }
     }
 
-    /// How it is set up, if the harness starts it.
-    fn setup(&self) -> Setup {
+    /// The steps that it takes otherwise than the reference, if the harness starts it and it takes any.
+    pub(crate) fn bent(&self) -> Option<Bent> {
         match self {
-            Self::Reference | Self::Network(_) => Setup::default(),
-            Self::Fault(fault) => Bent::fault(fault).setup(),
-            Self::Pair(one, other) => Bent::both(one, other).setup(),
-            Self::Variation(variation) => Bent::variation(variation).setup(),
+            Self::Reference | Self::Network(_) => None,
+            Self::Fault(fault) => Some(Bent::fault(fault)),
+            Self::Pair(one, other) => Some(Bent::both(one, other)),
+            Self::Variation(variation) => Some(Bent::variation(variation)),
         }
     }
 
@@ -109,7 +109,7 @@ impl Subject {
 
     /// The first of the numbers that go into identifiers. A subject that is started for each play knows none; one that
     /// runs on knows those of earlier runs, and of others that test it at the same time, and must never see one of them
-    /// again: so it is drawn by lot from 2^62, of which a run needs some millions.
+    /// again: so it is drawn at random from 2^62, of which a run needs some millions.
     pub fn first_number(&self) -> u64 {
         match self {
             // Each of the hasher's kind has keys that the system gave at random.
@@ -135,7 +135,7 @@ impl Subject {
         }
         let surroundings = Surroundings {
             sockets,
-            clock: Clock::at(world.now()).ahead(self.setup().clock_ahead),
+            clock: Clock::at(world.now()).ahead(self.bent().map_or(0, |bent| bent.setup().clock_ahead)),
             introspection: Introspection::default(),
             client_ca: ClientCa::Own,
         };
@@ -158,15 +158,16 @@ impl Subject {
         place: Option<Place>,
         surroundings: &Surroundings,
     ) -> Result<Party, WireError> {
-        let bent = match self {
-            Self::Reference => return serve(world, ByTheDraft, Setup::default(), place, surroundings).await,
-            Self::Fault(fault) => Bent::fault(fault),
-            Self::Pair(one, other) => Bent::both(one, other),
-            Self::Variation(variation) => Bent::variation(variation),
-            Self::Network(_) => return Err(WireError::Connect("it is not started here".to_owned())),
-        };
-        let setup = bent.setup();
-        serve(world, bent, setup, place, surroundings).await
+        if matches!(self, Self::Network(_)) {
+            return Err(WireError::Connect("it is not started here".to_owned()));
+        }
+        match self.bent() {
+            None => serve(world, ByTheDraft, Setup::default(), place, surroundings).await,
+            Some(bent) => {
+                let setup = bent.setup();
+                serve(world, bent, setup, place, surroundings).await
+            }
+        }
     }
 }
 

@@ -211,9 +211,15 @@ fn a_server_that_keeps_a_token_to_its_first_proof_has_no_dialect() {
         let (report, _) = play(&world, &runtime, Subject::Fault(fault), cases.clone(), 0);
         assert!(report.dialect.is_usual(), "{name}: {}", report.dialect.words());
     }
-    let variation = variations().find(|v| v.name == "htu-is-a-path").unwrap();
-    let (report, _) = play(&world, &runtime, Subject::Variation(variation), cases, 0);
-    assert_eq!(report.dialect.words(), "htu is a path (A-01)");
+    for (name, words) in [
+        ("htu-is-a-path", "htu is a path (A-01)"),
+        ("demands-jti", "every proof needs jti (A-13)"),
+        ("demands-absolute-htu", "htu is an absolute URI (A-01); every proof needs jti, htm, htu (A-13)"),
+    ] {
+        let variation = variations().find(|v| v.name == name).unwrap();
+        let (report, _) = play(&world, &runtime, Subject::Variation(variation), cases.clone(), 0);
+        assert_eq!(report.dialect.words(), words);
+    }
 }
 
 /// `selftest` leaves out what a fault cannot touch: it must come to what the reference comes to.

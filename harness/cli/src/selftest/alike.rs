@@ -46,7 +46,8 @@ impl Reference {
 
 /// The report on a run of which a part was played.
 pub(super) fn whole(played: Report, plan: &Plan, alike: Vec<Outcome>) -> Report {
-    let selected = played.cases.len() + alike.len();
+    let selected = plan.units().len();
     let outcomes = played.cases.into_iter().chain(alike).collect();
-    Report::new(&plan.subject.name(), plan.transports.clone(), plan.seed, played.cost, selected, outcomes)
+    let report = Report::new(&plan.subject.name(), plan.transports.clone(), plan.seed, played.cost, selected, outcomes);
+    Report { unfinished: played.unfinished, ..report }
 }
